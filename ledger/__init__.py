@@ -1,0 +1,1 @@
+"""The record of a cloud contract, and the contract that gives it meaning."""

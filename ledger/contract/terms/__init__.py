@@ -1,0 +1,129 @@
+"""The general terms as dated data: parameters, text, rates; ``load`` reads a version."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from importlib import resources
+
+from pydantic import BaseModel, ConfigDict
+
+from ledger.errors import WrongCallError
+
+CURRENT = "2021-06"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class VerificationTerms(_Section):
+    """Art. 3.4.1: the verification procedure."""
+
+    answer_hours: int
+
+
+class TerminationTerms(_Section):
+    """Arts. 4, 6, 7: when a termination takes effect."""
+
+    convenience_clear_days: int
+    blocking_clear_days: int
+    breach_clear_days: int
+
+
+class FormalNoticeTerms(_Section):
+    """Art. 7: the time to remedy a breach."""
+
+    remedy_clear_days: int
+
+
+class AcceptanceTerms(_Section):
+    """Art. 9.4: from provisional to final acceptance."""
+
+    window_hours: int
+
+
+class ClaimTerms(_Section):
+    """Art. 11: the time to claim penalties."""
+
+    claim_clear_days: int
+
+
+class UsageTerms(_Section):
+    """Arts. 15.1 and 15.4: what is billed at the least."""
+
+    minimum_seconds: int
+
+
+class InvoiceTerms(_Section):
+    """Art. 15.3: contestation and late payment; rates in percentage points per year, amounts in euros."""
+
+    dispute_days: int
+    recovery_indemnity: Decimal
+    interest_margin_points: Decimal
+    interest_days_in_year: int
+    legal_rate_multiple: int
+
+
+class DataTerms(_Section):
+    """Art. 18: how long data stay."""
+
+    kept_after_disabling_days: int
+
+
+class DelayTerms(_Section):
+    """What holds for every delay."""
+
+    moved_to_working_day: bool
+
+
+class MailOnlyTerms(_Section):
+    """Row 28: the articles whose acts count only by mail."""
+
+    articles: tuple[str, ...]
+
+
+class Terms(_Section):
+    """One version of the general terms."""
+
+    version: str
+    effective: date
+    text: str
+    verification: VerificationTerms
+    termination: TerminationTerms
+    formal_notice: FormalNoticeTerms
+    acceptance: AcceptanceTerms
+    claim: ClaimTerms
+    usage: UsageTerms
+    invoices: InvoiceTerms
+    data: DataTerms
+    delays: DelayTerms
+    mail_only: MailOnlyTerms
+
+    def wording(self) -> str:
+        """The French text itself, which prevails (art. 28)."""
+        return _file(self.text).read_text(encoding="utf-8")
+
+    def text_sha256(self) -> str:
+        """The digest of the text, in hexadecimal."""
+        return hashlib.sha256(_file(self.text).read_bytes()).hexdigest()
+
+
+def _file(name: str) -> resources.abc.Traversable:
+    return resources.files(__name__).joinpath(name)
+
+
+@lru_cache
+def load(version: str = CURRENT) -> Terms:
+    """Read a version of the terms.
+
+    Raises:
+        WrongCallError: no such version is known.
+    """
+    source = _file(f"{version}.toml")
+    if not source.is_file():
+        raise WrongCallError(f"the terms {version!r} are not known; known: {CURRENT}")
+    return Terms.model_validate(tomllib.loads(source.read_text(encoding="utf-8")))
