@@ -36,7 +36,9 @@ def parse_instant(text: str) -> datetime:
         WrongCallError: ``text`` is no such instant (no offset, seven decimals, 30 February …).
     """
     if not _RFC3339.match(text):
-        raise WrongCallError(f"{text!r} is not an RFC 3339 instant with an offset, such as 2021-06-01T09:00:00Z")
+        raise WrongCallError(
+            f"{text!r} is not an RFC 3339 instant with an offset, such as 2021-06-01T09:00:00Z"
+        )
     try:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError) as error:
@@ -74,9 +76,14 @@ def hours_after(start: datetime, hours: int) -> datetime:
     return start.astimezone(UTC) + timedelta(hours=hours)
 
 
-def end_of_days(start: date, days: int) -> datetime:
-    """The first instant too late of « n jours après »: day D does not count, D+n does, until 24:00."""
-    return paris_midnight(start + timedelta(days=days + 1))
+def end_of_days(start: date, days: int, *, moved: bool = False) -> datetime:
+    """The first instant too late of « n jours après »: day D does not count, D+n does, until 24:00.
+
+    ``moved`` lets a delay that would end on a non-working day end on the next working day (reading
+    R4, its second answer).
+    """
+    last = start + timedelta(days=days)
+    return paris_midnight((working_day_from(last) if moved else last) + _ONE_DAY)
 
 
 def effect_after_clear_days(start: date, days: int) -> date:
@@ -95,9 +102,12 @@ class ClearDays:
     forfeit_after: datetime
 
 
-def act_within_clear_days(start: date, days: int) -> ClearDays:
-    """« dans un délai de n jours francs »: safe until D+n 24:00, lost from D+n+1 24:00."""
-    return ClearDays(end_of_days(start, days), end_of_days(start, days + 1))
+def act_within_clear_days(start: date, days: int, *, moved: bool = False) -> ClearDays:
+    """« dans un délai de n jours francs »: safe until D+n 24:00, lost from D+n+1 24:00.
+
+    ``moved`` as in ``end_of_days``, for each of the two ends.
+    """
+    return ClearDays(end_of_days(start, days, moved=moved), end_of_days(start, days + 1, moved=moved))
 
 
 def latest_notice_date(act: date, days: int) -> date:

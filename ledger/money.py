@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 
 CENT = Decimal("0.01")
 NIL = Decimal("0.00")
 _DIGITS = 80
+_WRITTEN_DECIMALS = 18
 
 
 def half_up_to_the_cent(amount: Fraction | Decimal) -> Decimal:
@@ -17,6 +19,26 @@ def half_up_to_the_cent(amount: Fraction | Decimal) -> Decimal:
     whole = (2 * cents.numerator + cents.denominator) // (2 * cents.denominator)
     with localcontext(prec=_DIGITS):
         return Decimal(whole if exact >= 0 else -whole).scaleb(-2)
+
+
+def unrounded(amount: Fraction | Decimal) -> Decimal:
+    """Write an exact result that is not to be rounded (reading R9, its second answer).
+
+    Exact when it has at most 18 decimals; a result that does not end there (a third of a euro) is
+    written with 18, the rest cut off, since a decimal string cannot hold it.
+    """
+    exact = Fraction(amount)
+    whole = abs(exact) * 10**_WRITTEN_DECIMALS
+    digits = whole.numerator // whole.denominator
+    with localcontext(prec=_DIGITS):
+        written = Decimal(digits if exact >= 0 else -digits).scaleb(-_WRITTEN_DECIMALS)
+        return at_least_cents(written.normalize())
+
+
+def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
+    """Add decimals without ever rounding; two decimals at the least, ``0.00`` for none."""
+    with localcontext(prec=_DIGITS):
+        return sum(amounts, start=NIL)
 
 
 def at_least_cents(amount: Decimal) -> Decimal:
