@@ -1,0 +1,1 @@
+"""Order and proof: the Merkle tree over the leaves."""

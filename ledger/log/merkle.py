@@ -1,0 +1,79 @@
+"""The Merkle tree over the leaves (RFC 6962 §2.1), grown one leaf at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+HASH_BYTES = 32
+EMPTY_ROOT = hashlib.sha256(b"").digest()
+
+
+def leaf_hash(leaf: bytes) -> bytes:
+    """SHA-256(0x00 ‖ leaf)."""
+    return hashlib.sha256(b"\x00" + leaf).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """SHA-256(0x01 ‖ left ‖ right)."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+@dataclass
+class Frontier:
+    """The right edge of the tree: the roots of its full subtrees, largest first.
+
+    It is all that is needed to append a leaf and to know the root; a tree of n leaves has as many
+    full subtrees as n has binary ones.
+    """
+
+    size: int = 0
+    _subtrees: list[bytes] = field(default_factory=list)
+
+    def append(self, hashed_leaf: bytes) -> None:
+        """Add the hash of one more leaf."""
+        node = hashed_leaf
+        size = self.size
+        while size & 1:
+            node = node_hash(self._subtrees.pop(), node)
+            size >>= 1
+        self._subtrees.append(node)
+        self.size += 1
+
+    def extend(self, hashed_leaves: Iterable[bytes]) -> None:
+        """Add the hashes of several leaves, in order."""
+        for hashed_leaf in hashed_leaves:
+            self.append(hashed_leaf)
+
+    def root(self) -> bytes:
+        """The root over all leaves so far."""
+        if not self._subtrees:
+            return EMPTY_ROOT
+        node = self._subtrees[-1]
+        for left in reversed(self._subtrees[:-1]):
+            node = node_hash(left, node)
+        return node
+
+    def to_bytes(self) -> bytes:
+        """The full subtrees' roots, joined; the size is kept beside them."""
+        return b"".join(self._subtrees)
+
+    @classmethod
+    def from_bytes(cls, size: int, joined: bytes) -> Frontier:
+        """Read back what ``to_bytes`` wrote for a tree of ``size`` leaves.
+
+        Raises:
+            ValueError: the number of hashes does not fit the size.
+        """
+        if len(joined) != HASH_BYTES * size.bit_count():
+            raise ValueError(f"a tree of {size} leaves has {size.bit_count()} full subtrees")
+        parts = [joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES)]
+        return cls(size, parts)
+
+
+def root_of(hashed_leaves: Iterable[bytes]) -> bytes:
+    """The root over leaf hashes in order."""
+    frontier = Frontier()
+    frontier.extend(hashed_leaves)
+    return frontier.root()

@@ -1,0 +1,214 @@
+"""The record as it is read: facts with their legal times, commits, and what the vault still opens."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from ledger.errors import NotRecordedError
+from ledger.facts.recorded import Recorded
+from ledger.instants import parse_instant
+from ledger.store.commits import Commit, to_microseconds
+from ledger.store.sqlite import FIRST_VERSION, check_format, commits_of, connect, last_commit
+from ledger.store.vault import Vault
+
+_PAGE = 500
+_MESSAGES_REMEMBERED = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose ledger it is, and the kind of clock it was made under."""
+
+    origin: str
+    clock: str
+
+
+@dataclass(frozen=True, slots=True)
+class _LegalTime:
+    at: datetime
+    not_after: datetime
+    clock: str
+
+
+class Record:
+    """Reads a ledger; safe to share between threads (each gets a connection of its own)."""
+
+    def __init__(self, url: str, path: str) -> None:
+        self.url = url
+        self._path = path
+        self._local = threading.local()
+        self._message_time = lru_cache(_MESSAGES_REMEMBERED)(self._read_message_time)
+        check_format(self._connection)
+
+    @property
+    def path(self) -> str:
+        """The ledger's file."""
+        return self._path
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = connect(self._path)
+            connection.execute("PRAGMA query_only=ON")
+            self._local.connection = connection
+        return connection
+
+    def close(self) -> None:
+        """Close this thread's connection; those of other threads close with their threads."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            del self._local.connection
+
+    @property
+    def identity(self) -> Identity:
+        """The ledger's origin and clock.
+
+        Raises:
+            NotRecordedError: the ledger has been made, but nothing was ever recorded in it.
+        """
+        meta = dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
+        if "origin" not in meta:
+            raise NotRecordedError("the ledger is empty: it has no origin yet")
+        return Identity(meta["origin"], meta["clock"])
+
+    def size(self) -> int:
+        """The number of leaves, stamps included."""
+        last = last_commit(self._connection)
+        return last.size if last else 0
+
+    def latest(self) -> Commit | None:
+        """The newest commit, or ``None`` before the first."""
+        return last_commit(self._connection)
+
+    def commits(self, start: int = 0) -> Iterator[Commit]:
+        """Commits whose stamp leaf lies at ``start`` or later, in order."""
+        return commits_of(self._connection, "WHERE position >= ? ORDER BY position", start)
+
+    def commit_of(self, position: int) -> Commit:
+        """The commit that a leaf belongs to.
+
+        Raises:
+            NotRecordedError: there is no leaf at that position.
+        """
+        for commit in commits_of(
+            self._connection, "WHERE position <= ? ORDER BY position DESC LIMIT 1", position
+        ):
+            if position < commit.size:
+                return commit
+        raise NotRecordedError(f"there is no leaf at position {position}")
+
+    def position_known_at(self, instant: datetime) -> int:
+        """The size of the log before the first commit, in order of position, stamped after ``instant``."""
+        row = self._connection.execute(
+            "SELECT position FROM commits WHERE latest > ? ORDER BY latest, position LIMIT 1",
+            (to_microseconds(instant),),
+        ).fetchone()
+        return row[0] if row else self.size()
+
+    def scan(self, start: int, limit: int) -> list[tuple[int, str, int, str, bytes]]:
+        """Leaves at ``start`` and after: position, subject, version, type, and the stored bytes."""
+        return self._connection.execute(
+            "SELECT l.position, s.name, l.version, t.name, l.state FROM leaf l"
+            " JOIN subject s ON s.id = l.subject JOIN topic t ON t.id = l.topic"
+            " WHERE l.position >= ? ORDER BY l.position LIMIT ?",
+            (start, limit),
+        ).fetchall()
+
+    def facts(self, start: int, limit: int) -> list[Recorded]:
+        """The facts among the ``limit`` leaves from ``start`` on, in order of position."""
+        rows = self._connection.execute(
+            "SELECT position, version, state FROM leaf WHERE position >= ? AND position < ? ORDER BY position",
+            (start, start + limit),
+        ).fetchall()
+        return self._recorded(rows)
+
+    def facts_at(self, positions: Sequence[int]) -> list[Recorded]:
+        """The facts at these positions, in the order given."""
+        found: dict[int, Recorded] = {}
+        for first in range(0, len(positions), _PAGE):
+            page = sorted(positions[first : first + _PAGE])
+            marks = ",".join("?" * len(page))
+            rows = self._connection.execute(
+                f"SELECT position, version, state FROM leaf WHERE position IN ({marks}) ORDER BY position",  # noqa: S608
+                page,
+            ).fetchall()
+            found.update({fact.position: fact for fact in self._recorded(rows)})
+        return [found[position] for position in positions]
+
+    def history(self, subject: str) -> list[Recorded]:
+        """Every fact of a subject, oldest first."""
+        rows = self._connection.execute(
+            "SELECT position, version, state FROM leaf"
+            " WHERE subject = (SELECT id FROM subject WHERE name = ?) ORDER BY version",
+            (subject,),
+        ).fetchall()
+        return self._recorded(rows)
+
+    def accounts(self) -> list[str]:
+        """Every account that was ever opened, by name."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT s.name FROM leaf l JOIN subject s ON s.id = l.subject"
+            " JOIN topic t ON t.id = l.topic WHERE t.name = 'account.opened' AND l.version = ?"
+            " ORDER BY s.name",
+            (FIRST_VERSION,),
+        )
+        return [name for (name,) in rows]
+
+    def unseal(self, commitments: Iterable[str]) -> dict[str, str]:
+        """The clear values behind commitments, of those that the vault still has."""
+        return Vault(self._connection).open(commitments)
+
+    def message(self, sha256: str) -> bytes | None:
+        """The raw bytes of a mail, if the vault still has them."""
+        return Vault(self._connection).mail(sha256)
+
+    def _recorded(self, rows: Iterable[tuple[int, int, bytes]]) -> list[Recorded]:
+        """Give each fact its legal time; ``rows`` are in order of position, stamps are left out."""
+        facts: list[Recorded] = []
+        commit: Commit | None = None
+        for position, version, leaf in rows:
+            if commit is None or position >= commit.size:
+                commit = self.commit_of(position)
+            if position == commit.position:
+                continue
+            fields = orjson.loads(leaf)
+            legal = self._legal_time(fields, commit)
+            fact = Recorded(position, version, legal.at, legal.not_after, commit.stamped_at, legal.clock, leaf)
+            fact.__dict__["fields"] = fields  # parsed once: the cached property finds it there
+            facts.append(fact)
+        return facts
+
+    def _legal_time(self, fields: dict[str, Any], commit: Commit) -> _LegalTime:
+        """``proof.md``: the mail's stamp, the message's own, the asserted time, or the commit's stamp."""
+        if "mail" in fields:
+            return self._message_time(fields["mail"])
+        own_stamp = fields["data"].get("stamp")
+        if own_stamp is not None and fields["type"] in ("mail.received", "notification.sent"):
+            stamped = parse_instant(own_stamp["time"])
+            bound = own_stamp.get("not_after")
+            not_after = parse_instant(bound) if bound else max(stamped, commit.stamped_at)
+            return _LegalTime(stamped, not_after, own_stamp["server"])
+        if fields.get("history"):
+            asserted = parse_instant(fields["time"])
+            return _LegalTime(asserted, asserted, "asserted")
+        return _LegalTime(commit.stamped_at, commit.stamped_at, commit.server)
+
+    def _read_message_time(self, subject: str) -> _LegalTime:
+        row = self._connection.execute(
+            "SELECT position, state FROM leaf"
+            " WHERE subject = (SELECT id FROM subject WHERE name = ?) AND version = ?",
+            (subject, FIRST_VERSION),
+        ).fetchone()
+        if row is None:
+            raise NotRecordedError(f"the message {subject} is not in the record")
+        return self._legal_time(orjson.loads(row[1]), self.commit_of(row[0]))

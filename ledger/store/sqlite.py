@@ -1,0 +1,400 @@
+"""The persistence module for ``eventsourcing`` on SQLite: one stream per subject, leaves as states.
+
+Select it with ``PERSISTENCE_MODULE=ledger.store.sqlite`` and ``SQLITE_DBNAME=FILE``. Differences from
+the library's own module, each measured or forced (``DESIGN.md`` §5): positions are gap-free and start
+at 0 (notification id = position + 1), subjects and topics are interned as integers, writing begins
+with BEGIN IMMEDIATE under ``synchronous=FULL``, and nothing is inserted without a stamped commit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+from eventsourcing.domain import DomainEventProtocol
+from eventsourcing.persistence import Mapper, Notification, ProgrammingError, StoredEvent
+from eventsourcing.sqlite import (
+    SQLiteApplicationRecorder,
+    SQLiteConnection,
+    SQLiteConnectionPool,
+    SQLiteCursor,
+    SQLiteDatastore,
+    SQLiteFactory,
+)
+from eventsourcing.utils import Environment, EnvType
+
+from ledger.errors import WrongLedgerError
+from ledger.log.merkle import Frontier
+from ledger.store import schema
+from ledger.store.commits import Commit, from_microseconds, to_microseconds
+from ledger.store.vault import Vault
+
+FIRST_VERSION = 1
+LOCK_TIMEOUT_SECONDS = 30
+_CACHE_KIB = 64 * 1024
+
+
+@dataclass(frozen=True)
+class LeafEvent:
+    """A leaf as the library's domain event: whose stream, which version, what type, which bytes."""
+
+    originator_id: str
+    originator_version: int
+    topic: str
+    state: bytes
+
+
+class LeafMapper(Mapper[str]):
+    """Maps leaves to stored events and back: topic = the fact's type, state = the leaf's bytes."""
+
+    def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
+        """The stored event of a leaf."""
+        if not isinstance(domain_event, LeafEvent):
+            raise ProgrammingError(f"only leaves are stored, not {type(domain_event).__name__}")
+        return StoredEvent(
+            originator_id=domain_event.originator_id,
+            originator_version=domain_event.originator_version,
+            topic=domain_event.topic,
+            state=domain_event.state,
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> DomainEventProtocol[str]:
+        """The leaf of a stored event."""
+        return LeafEvent(
+            str(stored_event.originator_id),
+            stored_event.originator_version,
+            stored_event.topic,
+            stored_event.state,
+        )
+
+
+def seen_key(fact_id: str, source: str) -> int:
+    """63 bits of SHA-256 over id and source, which no printable character can confuse."""
+    digest = hashlib.sha256(f"{fact_id}\n{source}".encode()).digest()
+    return int.from_bytes(digest[:8]) >> 1
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """A connection with the settings that every reader and writer of a ledger shares."""
+    connection = sqlite3.connect(
+        path, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    return connection
+
+
+def last_commit(connection: sqlite3.Connection) -> Commit | None:
+    """The newest commit, or ``None`` before the first."""
+    for commit in commits_of(connection, "ORDER BY position DESC LIMIT 1"):
+        return commit
+    return None
+
+
+def commits_of(connection: sqlite3.Connection, clause: str, *parameters: int) -> Iterator[Commit]:
+    """Commits that a WHERE/ORDER clause (written by this package, never by a caller) selects."""
+    rows = connection.execute(
+        f"SELECT position, count, root, frontier, stamped, server, queue_id FROM commits {clause}",  # noqa: S608
+        parameters,
+    )
+    for position, count, root, frontier, stamped, server, queue_id in rows:
+        yield Commit(position, count, root, frontier, from_microseconds(stamped), server, queue_id)
+
+
+class _Connections(SQLiteConnectionPool):
+    def _create_connection(self) -> SQLiteConnection:
+        connection = connect(self.db_name)
+        connection.row_factory = sqlite3.Row
+        return SQLiteConnection(sqlite_conn=connection, max_age=self.max_age)
+
+
+class Writing:
+    """The log under the writer's lock: what a recorder may look up and append before it commits."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.vault = Vault(connection)
+        self.last = last_commit(connection)
+        self.size = self.last.size if self.last else 0
+        self._latest = self._latest_stamp()
+
+    def frontier(self) -> Frontier:
+        """A copy of the tree's right edge, to be extended by the commit in the making."""
+        return Frontier.from_bytes(self.size, self.last.frontier if self.last else b"")
+
+    def positions_of(self, fact_id: str, source: str) -> Sequence[int]:
+        """Positions that may hold the fact of this id and source (almost always one at most)."""
+        rows = self._connection.execute(
+            "SELECT position FROM seen WHERE key = ? ORDER BY position", (seen_key(fact_id, source),)
+        )
+        return [position for (position,) in rows]
+
+    def leaf(self, position: int) -> bytes:
+        """The bytes of a leaf that exists."""
+        (state,) = self._connection.execute(
+            "SELECT state FROM leaf WHERE position = ?", (position,)
+        ).fetchone()
+        leaf: bytes = state
+        return leaf
+
+    def version_of(self, subject: str) -> int:
+        """The version of the last leaf of a subject, 0 when it has none."""
+        (version,) = self._connection.execute(
+            "SELECT MAX(version) FROM leaf WHERE subject = (SELECT id FROM subject WHERE name = ?)",
+            (subject,),
+        ).fetchone()
+        return version or 0
+
+    def stream(self, subject: str) -> list[tuple[int, int, bytes]]:
+        """Position, version and bytes of every leaf of a subject, oldest first."""
+        return self._connection.execute(
+            "SELECT position, version, state FROM leaf"
+            " WHERE subject = (SELECT id FROM subject WHERE name = ?) ORDER BY version",
+            (subject,),
+        ).fetchall()
+
+    def has_commit(self, queue_id: str) -> bool:
+        """Whether a commit bears this queue id."""
+        row = self._connection.execute(
+            "SELECT 1 FROM commits WHERE queue_id = ?", (queue_id,)
+        ).fetchone()
+        return row is not None
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what is written inside when it is left by an error."""
+        self._connection.execute("SAVEPOINT request")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK TO request")
+            raise
+        finally:
+            self._connection.execute("RELEASE request")
+
+    def append(self, events: Sequence[StoredEvent], commit: Commit) -> None:
+        """Append the leaves of a commit, the stamp's first, and its row."""
+        subjects = self._interned("subject", {str(event.originator_id) for event in events})
+        topics = self._interned("topic", {event.topic for event in events})
+        self._connection.executemany(
+            "INSERT INTO leaf VALUES (?,?,?,?,?)",
+            [
+                (
+                    commit.position + offset,
+                    subjects[str(event.originator_id)],
+                    event.originator_version,
+                    topics[event.topic],
+                    event.state,
+                )
+                for offset, event in enumerate(events)
+            ],
+        )
+        stamped = to_microseconds(commit.stamped_at)
+        self._connection.execute(
+            "INSERT INTO commits VALUES (?,?,?,?,?,?,?,?)",
+            (
+                commit.position,
+                commit.count,
+                commit.root,
+                commit.frontier,
+                stamped,
+                max(stamped, self._latest),
+                commit.server,
+                commit.queue_id,
+            ),
+        )
+
+    def mark_seen(self, keys: Sequence[tuple[int, int]]) -> None:
+        """Remember (``seen_key``, position) of new facts."""
+        self._connection.executemany("INSERT INTO seen VALUES (?,?)", keys)
+
+    def _latest_stamp(self) -> int:
+        row = self._connection.execute(
+            "SELECT latest FROM commits ORDER BY position DESC LIMIT 1"
+        ).fetchone()
+        return row[0] if row else 0
+
+    def _interned(self, table: str, names: set[str]) -> dict[str, int]:
+        ids: dict[str, int] = {}
+        for name in names:
+            row = self._connection.execute(f"SELECT id FROM {table} WHERE name = ?", (name,)).fetchone()  # noqa: S608
+            if row is None:
+                cursor = self._connection.execute(f"INSERT INTO {table} (name) VALUES (?)", (name,))  # noqa: S608
+                row = (cursor.lastrowid,)
+            ids[name] = row[0]
+        return ids
+
+
+class LedgerRecorder(SQLiteApplicationRecorder):
+    """The library's application recorder over the ledger's tables."""
+
+    def construct_create_table_statements(self) -> list[str]:
+        """The ledger's own schema."""
+        return list(schema.STATEMENTS)
+
+    def create_table(self) -> None:
+        """Make the tables of a new ledger, or check that those of an old one are of this format.
+
+        Raises:
+            WrongLedgerError: the file holds another format.
+        """
+        with self.writing_connection() as connection:
+            known = connection.execute(
+                "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'meta'"
+            ).fetchone()
+            strangers = connection.execute(
+                "SELECT 1 FROM sqlite_master WHERE type = 'table' LIMIT 1"
+            ).fetchone()
+            if strangers and not known:
+                raise WrongLedgerError("the file is a database, but not a ledger of Greffe")
+            for statement in self.create_table_statements:
+                connection.execute(statement)
+            connection.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(schema.FORMAT),))
+            check_format(connection)
+
+    @contextmanager
+    def writing_connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection inside BEGIN IMMEDIATE, the writer's lock; committed unless an error leaves it."""
+        with self.datastore.get_connection(commit=True) as pooled:
+            connection = pooled._sqlite_conn  # noqa: SLF001 - the library offers no accessor
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    @contextmanager
+    def writing(self) -> Iterator[Writing]:
+        """The log under the writer's lock."""
+        with self.writing_connection() as connection:
+            yield Writing(connection)
+
+    def _insert_events(
+        self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int] | None:
+        raise ProgrammingError(
+            "no stamp, no commit: leaves are appended by ledger.recorder.Recorder, under a stamp"
+        )
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        """The leaves of one subject, by version."""
+        order = "DESC" if desc else "ASC"
+        with self.datastore.transaction(commit=False) as cursor:
+            cursor.execute(
+                "SELECT l.version, t.name AS topic, l.state FROM leaf l JOIN topic t ON t.id = l.topic"  # noqa: S608
+                " WHERE l.subject = (SELECT id FROM subject WHERE name = ?)"
+                f" AND l.version > ? AND l.version <= ? ORDER BY l.version {order} LIMIT ?",
+                (
+                    str(originator_id),
+                    -1 if gt is None else gt,
+                    (1 << 62) if lte is None else lte,
+                    -1 if limit is None else limit,
+                ),
+            )
+            return [
+                StoredEvent(originator_id, row["version"], row["topic"], row["state"])
+                for row in cursor.fetchall()
+            ]
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """The leaves in order of position; a notification's id is its position + 1."""
+        first = 0 if start is None else start - 1 if inclusive_of_start else start
+        where = "l.position >= ? AND l.position < ?"
+        if topics:
+            where += f" AND t.name IN ({','.join('?' * len(topics))})"
+        with self.datastore.transaction(commit=False) as cursor:
+            cursor.execute(
+                "SELECT l.position, s.name AS subject, l.version, t.name AS topic, l.state FROM leaf l"  # noqa: S608
+                f" JOIN subject s ON s.id = l.subject JOIN topic t ON t.id = l.topic WHERE {where}"
+                " ORDER BY l.position LIMIT ?",
+                (first, (1 << 62) if stop is None else stop, *topics, limit),
+            )
+            return [
+                Notification(
+                    id=row["position"] + 1,
+                    originator_id=row["subject"],
+                    originator_version=row["version"],
+                    topic=row["topic"],
+                    state=row["state"],
+                )
+                for row in cursor.fetchall()
+            ]
+
+    def _max_notification_id(self, c: SQLiteCursor) -> int:
+        c.execute("SELECT MAX(position) + 1 FROM leaf")
+        greatest: int = c.fetchone()[0]
+        return greatest
+
+
+def check_format(connection: sqlite3.Connection) -> None:
+    """Refuse a database that is not a ledger of this format.
+
+    Raises:
+        WrongLedgerError: it is not.
+    """
+    try:
+        row = connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise WrongLedgerError(f"the file is not a ledger of Greffe: {error}") from error
+    if row is None or row[0] != str(schema.FORMAT):
+        found = row[0] if row else "none"
+        raise WrongLedgerError(f"the ledger has format {found}; this program reads format {schema.FORMAT}")
+
+
+class Factory(SQLiteFactory):
+    """Makes the ledger's recorder and mapper for the library."""
+
+    application_recorder_class = LedgerRecorder
+
+    def __init__(self, env: Environment | EnvType | None) -> None:
+        super().__init__(env)
+        path = str(self.env.get(self.SQLITE_DBNAME))
+        _private(path)
+        self.datastore.close()
+        self.datastore = SQLiteDatastore(path, lock_timeout=LOCK_TIMEOUT_SECONDS, originator_id_type="text")
+        self.datastore.pool.close()
+        self.datastore.pool = _Connections(db_name=path, lock_timeout=LOCK_TIMEOUT_SECONDS)
+
+    def mapper(self, *_arguments: Any, **_options: Any) -> Mapper[Any]:  # type: ignore[override]
+        """Leaves are their own serialisation: no transcoder, compressor or cipher applies."""
+        return LeafMapper(_NoTranscoder())
+
+
+class _NoTranscoder:
+    encode = staticmethod(orjson.dumps)
+    decode = staticmethod(orjson.loads)
+
+
+def _private(path: str) -> None:
+    """Create the file readable by its owner alone, before SQLite does with the umask's mode."""
+    if not Path(path).exists():
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
