@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from ledger.facts.catalogue import Opening, fact
-from ledger.facts.shape import Address, FactModel, Instant, MailText, Name, RelationText, Sha256, Subject
+from ledger.facts.shape import Address, FactModel, Instant, MailText, Name, RelationText, Segment, Sha256, Subject
 
 NotificationKind = Literal[
     "formal_notice", "termination", "suspension", "maintenance", "terms", "invoice", "verification",
@@ -53,7 +53,7 @@ class MailReceived(FactModel):
 class MailAttributed(FactModel):
     """A mail from an unknown sender turns out to be an account's (rattachement)."""
 
-    account: Subject
+    account: Segment
 
 
 @fact("notification.sent", "A/notification/ID", opening=Opening.OPENS, article="23")

@@ -24,7 +24,7 @@ Retention = Literal["relation", "identity", "billing", "mail"]
 
 SEGMENT = r"[A-Za-z0-9._~-]{1,128}"
 NON_NEGATIVE_DECIMAL = r"^(0|[1-9][0-9]{0,29})(\.[0-9]{1,18})?$"
-SIGNED_DECIMAL = r"^(0|-?[1-9][0-9]{0,29}|-0(?=\.[0-9]*[1-9]))(\.[0-9]{1,18})?$"
+SIGNED_DECIMAL = r"^(-?(0|[1-9][0-9]{0,29}))(\.[0-9]{1,18})?$"
 
 
 class FactModel(BaseModel):
@@ -115,6 +115,9 @@ Subject = Annotated[
     str, StringConstraints(pattern=rf"^{SEGMENT}(/{SEGMENT}){{0,3}}$", max_length=515)
 ]
 """The subject of another fact."""
+
+Segment = Annotated[str, StringConstraints(pattern=rf"^{SEGMENT}$")]
+"""One segment of a subject, such as an account."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 digest in lower-case hexadecimal."""
