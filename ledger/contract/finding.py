@@ -158,9 +158,7 @@ class Readings:
             chosen[name] = int(number)
         return cls(chosen)
 
-    def decide(
-        self, reading: str, *options: tuple[str, T], because: Iterable[Reason] = ()
-    ) -> Conclusion[T]:
+    def decide(self, reading: str, *options: tuple[str, T], because: Iterable[Reason] = ()) -> Conclusion[T]:
         """Conclude with the chosen option of ``reading``; options are (words, value), the primary first.
 
         The readings are listed only when they lead to different values.

@@ -6,8 +6,9 @@ import hashlib
 import tomllib
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -86,6 +87,36 @@ class MailOnlyTerms(_Section):
     articles: tuple[str, ...]
 
 
+class BetaTerms(_Section):
+    """Art. 25: what holds for Beta services; the cap is in euros, for each client."""
+
+    liability_cap: Decimal
+
+
+class ServiceTerms(_Section):
+    """Art. 10.1: the other names under which meters and the API know a service."""
+
+    names: tuple[str, ...]
+
+
+class Commitment(_Section):
+    """Annex A: what is promised of a service.
+
+    ``promised`` is in percent, or in milliseconds for a latency, exactly as the annex writes it
+    (art. 24); ``window`` is what it is judged over, ``None`` where the annex names none.
+    """
+
+    name: str
+    services: tuple[str, ...]
+    measure: Literal["availability", "durability", "iops", "latency_ms"]
+    promised: Decimal
+    window: Literal["month", "year"] | None = None
+    every_zone: bool = False
+
+
+_ANY_WINDOW = frozenset({"month", "year"})
+
+
 class Terms(_Section):
     """One version of the general terms."""
 
@@ -102,6 +133,33 @@ class Terms(_Section):
     data: DataTerms
     delays: DelayTerms
     mail_only: MailOnlyTerms
+    beta: BetaTerms
+    services: dict[str, ServiceTerms]
+    commitments: tuple[Commitment, ...]
+
+    @cached_property
+    def _service_names(self) -> dict[str, str]:
+        listed = {service.lower(): service for row in self.commitments for service in row.services}
+        return listed | {
+            name.lower(): service for service, row in self.services.items() for name in row.names
+        }
+
+    def service_named(self, name: str) -> str:
+        """The service that a meter, a reserve or a price calls ``name``; the name itself when unknown."""
+        return self._service_names.get(name.lower(), name)
+
+    def windows_fed_by(self, service: str | None) -> frozenset[str]:
+        """Over which windows (``month``, ``year``) an unavailability of a service can break a promise.
+
+        Both for a service that Annex A does not list, and for one that is not named: the doubt keeps
+        the client's reserve.
+        """
+        fed = frozenset(
+            row.window
+            for row in self.commitments
+            if row.window and row.measure == "availability" and service in row.services
+        )
+        return fed or _ANY_WINDOW
 
     def wording(self) -> str:
         """The French text itself, which prevails (art. 28)."""

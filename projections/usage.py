@@ -1,0 +1,309 @@
+"""What was used and what it costs, month by month (arts. 15.1, 15.2, 15.4); the invoice binds."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal, localcontext
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import orjson
+
+from ledger import instants
+from ledger.contract.clauses.usage import (
+    MonthlyUse,
+    Portion,
+    Price,
+    billed,
+    in_force,
+    region_of,
+    total,
+    usage_amount,
+)
+from ledger.contract.finding import Reason
+from ledger.contract.readings import check, choice
+from ledger.facts.recorded import Recorded
+from projections.cited import Cited
+from projections.question import Question
+
+MOST_CITED = 100
+"""How many deliveries a row names at the most, the first ones: a year of metering has thousands."""
+
+_DIGITS = 80
+
+
+class _Day(NamedTuple):
+    """When a slice started: the day in Paris, and the month under each answer to R21."""
+
+    paris: str
+    utc_month: str
+
+    def month(self, option: int) -> str:
+        return self.utc_month if option == 1 else self.paris[:7]
+
+
+class _Slot(NamedTuple):
+    """What is added up together: one resource type in one place, on one day."""
+
+    service: str
+    resource: str | None
+    subregion: str | None
+    unit: str
+    beta: bool
+    day: _Day
+
+
+class _Row(NamedTuple):
+    """What one row of the answer is about."""
+
+    month: str
+    region: str | None
+    service: str
+    resource: str | None
+    unit: str
+    beta: bool
+
+
+class Usage:
+    """Metered and billed use of an account by month, Region, service, resource and unit.
+
+    Everything in it is ``indicative``: what the meters said, at the public tariff of the Region. Each row
+    of its ``because`` names at most ``MOST_CITED`` deliveries. Memory grows with resource types × days,
+    and by some bytes for each entry, kept so that a correction can take it back.
+    """
+
+    name = "usage"
+    types = frozenset(
+        {
+            "account.opened",
+            "account.corrected",
+            "consumption.recorded",
+            "consumption.corrected",
+            "price.published",
+        }
+    )
+
+    def answer(self, facts: Iterable[Recorded], question: Question) -> list[dict[str, Any]]:
+        """The ``result``: rows sorted by month, Region, service, resource and unit.
+
+        Raises:
+            WrongCallError: a chosen reading does not exist.
+        """
+        check(question.readings)
+        meters, tariff = _Meters(), _Tariff(question)
+        for fact in facts:
+            if fact.type.startswith("consumption."):
+                meters.take(fact)
+            else:
+                tariff.take(fact)
+        return [_row(row, use, question) for row, use in _rows(meters, tariff, question)]
+
+
+def _row(row: _Row, use: MonthlyUse, question: Question) -> dict[str, Any]:
+    portions = use.portions(question.readings)
+    amount = usage_amount(use, question.terms, question.readings)
+    prices = {portion.price for portion in portions if portion.price is not None}
+    return {
+        "month": row.month,
+        "region": row.region,
+        "service": row.service,
+        "resource": row.resource,
+        "unit": row.unit,
+        "beta": row.beta,
+        "metered": use.metered(question.readings),
+        "billed": billed(use, question.terms, question.readings),
+        "prices": [
+            {
+                "from": price.effective,
+                "unit_price": price.unit_price,
+                "unit": price.unit,
+                "metered": total(portion.quantity for portion in portions if portion.price == price),
+            }
+            for price in sorted(prices, key=lambda price: price.effective)
+        ],
+        "amount": None if amount.value is None else amount,
+        "currency": next((price.currency for price in prices), None),
+        "indicative": True,
+    }
+
+
+def _rows(meters: _Meters, tariff: _Tariff, question: Question) -> list[tuple[_Row, MonthlyUse]]:
+    """Group what was metered into rows, under both answers to R21; those of the chosen one are shown."""
+    portions: dict[tuple[_Row, int], list[Portion]] = defaultdict(list)
+    cited: dict[tuple[_Row, int], set[Reason]] = defaultdict(set)
+    for slot, quantity, facts in meters.slots():
+        region = region_of(slot.subregion, tariff.account_region)
+        price = tariff.price(slot, region)
+        beta = slot.beta or (price is not None and price.beta)
+        for option in (1, 2):
+            row = _Row(slot.day.month(option), region, slot.service, slot.resource, slot.unit, beta)
+            portions[row, option].append(Portion(quantity, price))
+            cited[row, option].update(facts)
+    chosen = choice(question.readings, "R21")
+    shown = sorted(
+        {row for row, option in portions if option == chosen}, key=lambda row: tuple(map(str, row))
+    )
+    return [
+        (
+            row,
+            MonthlyUse(
+                row.unit,
+                row.beta,
+                {option: _merged(portions[row, option]) for option in (1, 2) if (row, option) in portions},
+                tuple(sorted(cited[row, chosen], key=lambda fact: fact.position)[:MOST_CITED]),
+            ),
+        )
+        for row in shown
+    ]
+
+
+def _merged(portions: Sequence[Portion]) -> list[Portion]:
+    """One portion for each price."""
+    quantities: dict[Price | None, list[Decimal]] = defaultdict(list)
+    for portion in portions:
+        quantities[portion.price].append(portion.quantity)
+    return [Portion(total(found), price) for price, found in quantities.items()]
+
+
+class _Meters:
+    """Entries added up by slot, with what each delivery added, so that a correction can take it back."""
+
+    def __init__(self) -> None:
+        self._slots: dict[_Slot, int] = {}
+        self._sums: list[Decimal] = []
+        self._entries: list[int] = []
+        self._cited: list[list[Reason]] = []
+        self._days: dict[str, _Day] = {}
+        self._added: dict[str, list[bytes]] = {}
+        self._early: dict[str, list[Recorded]] = {}
+
+    def take(self, fact: Recorded) -> None:
+        """Take a delivery or a correction; a correction dated before its delivery waits for it."""
+        subject = fact.subject
+        if fact.type == "consumption.recorded":
+            self._added[subject] = []
+            self._add(fact)
+            for correction in self._early.pop(subject, ()):
+                self._correct(correction)
+        elif subject in self._added:
+            self._correct(fact)
+        else:
+            self._early.setdefault(subject, []).append(fact)
+
+    def _add(self, fact: Recorded) -> None:
+        sums, slots, days = self._sums, self._slots, self._days
+        added: list[tuple[int, str]] = []
+        with localcontext(prec=_DIGITS):
+            for entry in fact.fields["data"].get("entries", ()):
+                hour = entry["from"][:13]
+                day = days.get(hour) or self._day(hour)
+                get = entry.get
+                key = (
+                    entry["service"],
+                    get("resource"),
+                    get("subregion"),
+                    entry["unit"],
+                    get("beta", False),
+                    day,
+                )
+                slot = slots.get(key)  # type: ignore[call-overload]
+                if slot is None:
+                    slot = self._slot(_Slot(*key))
+                quantity = entry["quantity"]
+                sums[slot] += Decimal(quantity)
+                added.append((slot, quantity))
+        self._added[fact.subject].append(orjson.dumps(added))
+        cited = Cited.of(fact)
+        for slot, count in Counter(map(itemgetter(0), added)).items():
+            self._entries[slot] += count
+            if len(self._cited[slot]) < MOST_CITED:
+                self._cited[slot].append(cited)
+
+    def _day(self, hour: str) -> _Day:
+        """The day of a slice that starts in a UTC hour, such as ``2021-06-01T08``."""
+        paris = instants.paris_date(datetime.fromisoformat(f"{hour}:00:00+00:00")).isoformat()
+        return self._days.setdefault(hour, _Day(paris, hour[:7]))
+
+    def _slot(self, key: _Slot) -> int:
+        number = self._slots[key] = len(self._sums)
+        self._sums.append(Decimal(0))
+        self._entries.append(0)
+        self._cited.append([])
+        return number
+
+    def _correct(self, fact: Recorded) -> None:
+        """Take replaced entries back and add the new ones, numbered after the last."""
+        chunks = self._added[fact.subject]
+        replaced = sorted(set(fact.fields["data"].get("replaces", ())))
+        first = 0
+        for place, chunk in enumerate(chunks):
+            added = orjson.loads(chunk)
+            numbers = [number - first for number in replaced if first <= number < first + len(added)]
+            for number in numbers:
+                if added[number] is not None:
+                    slot, quantity = added[number]
+                    self._take_back(slot, quantity, Cited.of(fact))
+                    added[number] = None
+            if numbers:
+                chunks[place] = orjson.dumps(added)
+            first += len(added)
+        self._add(fact)
+
+    def _take_back(self, slot: int, quantity: str, by: Reason) -> None:
+        with localcontext(prec=_DIGITS):
+            self._sums[slot] -= Decimal(quantity)
+        self._entries[slot] -= 1
+        if len(self._cited[slot]) < MOST_CITED:
+            self._cited[slot].append(by)
+
+    def slots(self) -> Iterable[tuple[_Slot, Decimal, list[Reason]]]:
+        """Every slot in which an entry still stands, with its sum and the facts that made it."""
+        for slot, number in self._slots.items():
+            if self._entries[number]:
+                yield slot, self._sums[number], self._cited[number]
+
+
+class _Tariff:
+    """The public tariff by Region, and the Region of the account."""
+
+    def __init__(self, question: Question) -> None:
+        self._terms = question.terms
+        self._prices: dict[tuple[str, str | None, str | None], list[Price]] = {}
+        self.account_region: str | None = None
+
+    def take(self, fact: Recorded) -> None:
+        """Take a price, or what says where the account is."""
+        data = fact.fields["data"]
+        if fact.type != "price.published":
+            self.account_region = data.get("region", self.account_region)
+            return
+        key = self._terms.service_named(data["service"]), data.get("resource"), data.get("region")
+        self._prices.setdefault(key, []).append(
+            Price(
+                Cited.of(fact),
+                _effective(data.get("effective"), fact),
+                data["unit"],
+                Decimal(data["unit_price"]),
+                data.get("currency", "EUR"),
+                data.get("beta", False),
+            )
+        )
+
+    def price(self, slot: _Slot, region: str | None) -> Price | None:
+        """The price in force when a slot was consumed; one of another Region does not count."""
+        if region is None:
+            return None
+        prices = self._prices.get((self._terms.service_named(slot.service), slot.resource, region), ())
+        return in_force(prices, slot.unit, date.fromisoformat(slot.day.paris))
+
+
+def _effective(text: str | None, fact: Recorded) -> date:
+    """The Paris day from which a price holds; one that names none holds from its own."""
+    if text is None:
+        return instants.paris_date(fact.legal_time)
+    return date.fromisoformat(text) if "T" not in text else instants.paris_date(datetime.fromisoformat(text))
+
+
+USAGE = Usage()
