@@ -1,4 +1,4 @@
-"""How the contract is made and how it changes (arts. 1, 3.1-3.5, 5, 15.1, 15.2)."""
+"""The contract, its documents, its terms and its tariff (arts. 3, 4, 5, 15.1, 15.3)."""
 
 from __future__ import annotations
 
@@ -7,85 +7,104 @@ from typing import Literal
 from pydantic import Field
 
 from ledger.facts.catalogue import Opening, fact
+from ledger.facts.consumption import Unit
 from ledger.facts.shape import (
     Amount,
     Currency,
     DayOrInstant,
     FactModel,
     Name,
-    Quantity,
     Rate,
     RelationText,
     Sha256,
+    Whole,
 )
 
 
 class SpecialCondition(FactModel):
-    """One special or derogating condition (Condition Particulière ou Dérogatoire); art. 3.3."""
+    """One clause of the special conditions (Conditions Particulières et Dérogatoires); art. 3.3.
+
+    ``topic`` names the point it is about; ``value`` is what it sets, where a rule can use it;
+    ``derogates`` tells whether the clause begins « Par dérogation aux CGV ».
+    """
 
     topic: Name
     clause: RelationText | None = None
-    derogates: bool = False
     value: Name | None = None
+    derogates: bool = False
 
 
-@fact("contract.accepted", "A", opening=Opening.CONTINUES, article="3.1")
+@fact("contract.accepted", "A", opening=Opening.CONTINUES, article="3.1, 3.4")
 class ContractAccepted(FactModel):
-    """The client accepted the contract (acceptation des CGV); art. 3.1."""
+    """The client accepted the contract (acceptation du Contrat); arts. 3.1 and 3.4.
+
+    ``terms`` is the version of the general terms (CGV) that was accepted.
+    """
 
     route: Literal["internet", "order_form", "derogatory"]
     terms: Name = "2021-06"
     on_demand: bool = True
-    special_conditions: list[SpecialCondition] | None = None
+    special_conditions: list[SpecialCondition] = Field(default=[])
+
+
+class OrderForm(FactModel):
+    """What an order form says (Bon de Commande), amounts without VAT; arts. 3.3 and 3.4.2."""
+
+    amounts: list[Amount] = Field(default=[])
+    currency: Currency = "EUR"
+    services: list[Name] = Field(default=[])
+    duration_months: Whole | None = None
+    clauses: list[SpecialCondition] = Field(default=[])
 
 
 @fact("order_form.signed", "A/order/ID", opening=Opening.OPENS, article="3.4.2")
-class OrderFormSigned(FactModel):
-    """The client signed an order form (Bon de Commande signé); arts. 1 and 3.4.2."""
-
-    amounts: list[Amount] | None = None
-    currency: Currency | None = None
-    services: list[Name] | None = None
-    duration_months: int | None = Field(default=None, ge=0)
-    clauses: list[SpecialCondition] | None = None
+class OrderFormSigned(OrderForm):
+    """The client signed an order form (signature du Bon de Commande); art. 3.4.2."""
 
 
 @fact("order_form.accepted", "A/order/ID", opening=Opening.CONTINUES, article="3.4.2")
-class OrderFormAccepted(FactModel):
-    """OUTSCALE accepted the order form (Bon de Commande accepté); art. 3.4.2."""
+class OrderFormAccepted(OrderForm):
+    """OUTSCALE accepted the order form (acceptation du Bon de Commande); arts. 3.3 and 3.4.2."""
+
+
+class Verification(FactModel):
+    """What is said in the verification procedure (Procédure de Vérification); art. 3.4.1."""
+
+    anomalies: list[RelationText] = Field(default=[])
+    documents: list[RelationText] = Field(default=[])
 
 
 @fact("verification.requested", "A/verification/ID", opening=Opening.OPENS, article="3.4.1")
-class VerificationRequested(FactModel):
-    """OUTSCALE asked about anomalies (procédure de vérification); art. 3.4.1."""
-
-    anomalies: list[RelationText] | None = None
-    documents: list[RelationText] | None = None
+class VerificationRequested(Verification):
+    """OUTSCALE tells the client of anomalies (anomalies détectées); art. 3.4.1."""
 
 
 @fact("verification.acknowledged", "A/verification/ID", opening=Opening.CONTINUES, article="3.4.1")
-class VerificationAcknowledged(FactModel):
-    """The client acknowledged the verification e-mail (accusé de réception); art. 3.4.1."""
+class VerificationAcknowledged(Verification):
+    """The client acknowledged receipt (accusé de réception), within two hours or not; art. 3.4.1."""
 
 
 @fact("verification.corrected", "A/verification/ID", opening=Opening.CONTINUES, article="3.4.1")
-class VerificationCorrected(FactModel):
-    """The client corrected or documented its information (corrections, justificatifs); art. 3.4.1."""
-
-    documents: list[RelationText] | None = None
-    probative: bool | None = None
+class VerificationCorrected(Verification):
+    """The client sent corrections or documents (corrections, pièces justificatives); art. 3.4.1."""
 
 
 @fact("verification.closed", "A/verification/ID", opening=Opening.CONTINUES, article="3.4.1")
-class VerificationClosed(FactModel):
-    """The verification procedure ended (fin de la procédure); art. 3.4.1."""
+class VerificationClosed(Verification):
+    """OUTSCALE closed the procedure (fin de la Procédure de Vérification); art. 3.4.1.
+
+    ``not_probative`` is said of what the client sent (pièces non probantes).
+    """
 
     outcome: Literal["verified", "not_probative", "unanswered"] | None = None
 
 
 @fact("terms.published", "terms/VERSION", opening=Opening.OPENS, article="5")
 class TermsPublished(FactModel):
-    """A version of the terms was published (publication des CGV); art. 5."""
+    """A version of the general terms was published (publication des CGV); art. 5.
+
+    Without ``effective`` it is in force as soon as it is published (« Dès leur publication »).
+    """
 
     version: Name
     text_sha256: Sha256 | None = None
@@ -95,23 +114,23 @@ class TermsPublished(FactModel):
 
 @fact("terms.refused", "A", opening=Opening.CONTINUES, article="5.1")
 class TermsRefused(FactModel):
-    """The client refused a version of the terms (refus des modifications); art. 5.1."""
+    """The client does not accept a change (refus des modifications); art. 5.1."""
 
     version: Name
 
 
-@fact("price.published", "price/ID", opening=Opening.OPENS, article="15.2")
+@fact("price.published", "price/ID", opening=Opening.OPENS, article="5, 15.1, 15.2")
 class PricePublished(FactModel):
-    """A public price (tarif public); arts. 15.1 and 15.2.
+    """A price of the public tariff (tarif public), without VAT; arts. 5, 15.1 and 15.2.
 
-    ``unit_price`` is per ``unit``; ``effective`` as a day means its first instant in Paris.
+    Without ``resource`` it is the price of the whole service, without ``region`` of every Region.
     """
 
     service: Name
     resource: Name | None = None
     region: Name | None = None
-    unit: Literal["second", "hour", "GiB", "GiB-month", "request"]
-    unit_price: Quantity
+    unit: Unit | Literal["hour"]
+    unit_price: Amount
     currency: Currency = "EUR"
     beta: bool = False
     effective: DayOrInstant
@@ -119,30 +138,11 @@ class PricePublished(FactModel):
 
 @fact("rate.published", "rate/ID", opening=Opening.OPENS, article="15.3")
 class RatePublished(FactModel):
-    """A reference rate in percent per year (taux de la BCE, taux d'intérêt légal); art. 15.3."""
+    """A rate that late interest rests on (taux de base de la BCE, taux d'intérêt légal); art. 15.3.
+
+    ``rate`` is in percent per year, from ``effective`` on.
+    """
 
     reference: Literal["ecb_main_refinancing", "legal_interest_professional"]
     effective: DayOrInstant
     rate: Rate
-
-
-@fact("region.zones_published", "region/REGION", opening=Opening.EITHER, article="Annexe A")
-class RegionZonesPublished(FactModel):
-    """The zones that exist in a Region (Zones de disponibilité); Annex A."""
-
-    zones: list[Name]
-    effective: DayOrInstant | None = None
-
-
-@fact("reseller.engaged", "A", opening=Opening.CONTINUES, article="1")
-class ResellerEngaged(FactModel):
-    """A reseller stands between OUTSCALE and the client (Revendeur); art. 1."""
-
-    reseller: RelationText | None = None
-
-
-@fact("reseller.terms_accepted", "A", opening=Opening.CONTINUES, article="1")
-class ResellerTermsAccepted(FactModel):
-    """The indirect client accepted the terms (acceptation par le Client Indirect); art. 1."""
-
-    reseller: RelationText | None = None

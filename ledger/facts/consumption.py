@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from ledger.facts.catalogue import Opening, fact
-from ledger.facts.shape import Amount, Currency, FactModel, Instant, Name, Quantity, RelationText
+from ledger.facts.shape import Amount, Currency, FactModel, Instant, Name, Quantity, RelationText, Whole
 
 Unit = Literal["second", "GiB", "GiB-month", "request"]
 
@@ -35,7 +36,7 @@ class ConsumptionEntry(FactModel):
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> ConsumptionEntry:
         if self.to < self.from_:
-            raise ValueError("an entry cannot end before it starts: to < from")
+            raise PydanticCustomError("interval", "an entry cannot end before it starts: to < from")
         return self
 
 
@@ -50,8 +51,8 @@ class ConsumptionRecorded(FactModel):
 class ConsumptionCorrected(FactModel):
     """Entries replaced by others (rectification); ``replaces`` counts entries of the delivery from 0."""
 
-    replaces: list[int] = Field(default_factory=list)
-    entries: list[ConsumptionEntry] = Field(default_factory=list)
+    replaces: list[Whole] = Field(default=[])
+    entries: list[ConsumptionEntry] = Field(default=[])
 
 
 @fact("reserve.notified", "A/reserve/ID", opening=Opening.OPENS, article="9.4")

@@ -167,7 +167,9 @@ def _parse_event(
     stored: bool = False,
 ) -> Draft:
     if not isinstance(event, dict):
-        raise MalformedFactError(Flaw(place, "", "envelope.object", "a fact is a JSON object (CloudEvents 1.0)"))
+        raise MalformedFactError(
+            Flaw(place, "", "envelope.object", "a fact is a JSON object (CloudEvents 1.0)")
+        )
     given_id = event.get("id")
     name = given_id if isinstance(given_id, str) and _PLAIN.match(given_id) else place
     flaws = list(_envelope_flaws(event, name))
@@ -197,7 +199,9 @@ def _envelope_flaws(event: Mapping[str, Any], name: str) -> list[Flaw]:
         if key not in _ATTRIBUTES
     ]
     if event.get("specversion") != "1.0":
-        flaws.append(Flaw(name, "/specversion", "envelope.specversion", 'specversion must be "1.0" (CloudEvents)'))
+        flaws.append(
+            Flaw(name, "/specversion", "envelope.specversion", 'specversion must be "1.0" (CloudEvents)')
+        )
     flaws += [
         Flaw(name, f"/{key}", f"envelope.{key}", f"{key} is required: 1 to 256 printable ASCII characters")
         for key in ("id", "source")
@@ -205,12 +209,22 @@ def _envelope_flaws(event: Mapping[str, Any], name: str) -> list[Flaw]:
     ]
     if event.get("datacontenttype", "application/json") != "application/json":
         flaws.append(
-            Flaw(name, "/datacontenttype", "envelope.datacontenttype", "the data of a fact are application/json")
+            Flaw(
+                name,
+                "/datacontenttype",
+                "envelope.datacontenttype",
+                "the data of a fact are application/json",
+            )
         )
     mail = event.get("mail")
     if "mail" in event and not (isinstance(mail, str) and _names_a_message(mail)):
         flaws.append(
-            Flaw(name, "/mail", "envelope.mail", "mail names a message: ACCOUNT/mail/ID, ACCOUNT/notification/ID or mail/ID")
+            Flaw(
+                name,
+                "/mail",
+                "envelope.mail",
+                "mail names a message: ACCOUNT/mail/ID, ACCOUNT/notification/ID or mail/ID",
+            )
         )
     if "history" in event and not isinstance(event["history"], bool):
         flaws.append(Flaw(name, "/history", "envelope.history", "history is true or false"))
@@ -220,7 +234,12 @@ def _envelope_flaws(event: Mapping[str, Any], name: str) -> list[Flaw]:
         )
     if event.get("history") is True and "mail" in event:
         flaws.append(
-            Flaw(name, "/history", "envelope.history_mail", "a fact has its time from a mail or as history, not both")
+            Flaw(
+                name,
+                "/history",
+                "envelope.history_mail",
+                "a fact has its time from a mail or as history, not both",
+            )
         )
     return flaws
 
@@ -234,7 +253,9 @@ def _type_of(event: Mapping[str, Any], name: str, flaws: list[Flaw], *, by_ledge
     given = event.get("type")
     kind = TYPES.get(given) if isinstance(given, str) else None
     if kind is None:
-        flaws.append(Flaw(name, "/type", "envelope.type", f"{given!r} is not a type of fact in the catalogue"))
+        flaws.append(
+            Flaw(name, "/type", "envelope.type", f"{given!r} is not a type of fact in the catalogue")
+        )
         return None
     if kind.by_ledger and not by_ledger:
         flaws.append(Flaw(name, "/type", "envelope.by_ledger", f"{given} is written by the ledger itself"))
@@ -242,10 +263,14 @@ def _type_of(event: Mapping[str, Any], name: str, flaws: list[Flaw], *, by_ledge
     if not (isinstance(subject, str) and kind.subject_pattern.match(subject)):
         first_word = subject.partition("/")[0] if isinstance(subject, str) else ""
         if first_word in RESERVED and any(form.startswith("A") for form in kind.subjects):
-            flaws.append(Flaw(name, "/subject", "envelope.reserved", f"no account may be named {first_word!r}"))
+            flaws.append(
+                Flaw(name, "/subject", "envelope.reserved", f"no account may be named {first_word!r}")
+            )
         else:
             forms = " or ".join(kind.subjects)
-            flaws.append(Flaw(name, "/subject", "envelope.subject", f"the subject of {given} has the form {forms}"))
+            flaws.append(
+                Flaw(name, "/subject", "envelope.subject", f"the subject of {given} has the form {forms}")
+            )
     return kind
 
 
@@ -256,7 +281,12 @@ def _time_of(event: Mapping[str, Any], name: str, flaws: list[Flaw]) -> datetime
         return _INSTANT.validate_python(event["time"])
     except ValidationError:
         flaws.append(
-            Flaw(name, "/time", "envelope.time", "time is an RFC 3339 instant with an offset, at most six decimals")
+            Flaw(
+                name,
+                "/time",
+                "envelope.time",
+                "time is an RFC 3339 instant with an offset, at most six decimals",
+            )
         )
         return None
 
@@ -280,13 +310,17 @@ def _data_of(
         ]
         return {}
     if "stamp" in data and not by_ledger:
-        flaws.append(Flaw(name, "/data/stamp", "shape.stamp", "only the ledger stamps the mails that it sees itself"))
+        flaws.append(
+            Flaw(name, "/data/stamp", "shape.stamp", "only the ledger stamps the mails that it sees itself")
+        )
     return data
 
 
 def _address_flaws(data: Mapping[str, Any], kind: FactType, name: str) -> list[Flaw]:
     return [
-        Flaw(name, f"/data{pointer}", "shape.address", "an e-mail address has the form name@domain (RFC 5321)")
+        Flaw(
+            name, f"/data{pointer}", "shape.address", "an e-mail address has the form name@domain (RFC 5321)"
+        )
         for path, mark in kind.personal.items()
         if mark.address
         for pointer, value in values_at(data, path)
@@ -343,7 +377,9 @@ def decode(body: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise MalformedFactError(Flaw("leaf", "", "leaf.json", f"not JSON: {error}")) from error
     if not isinstance(leaf, dict) or encode(leaf) != body:
-        raise MalformedFactError(Flaw("leaf", "", "leaf.canonical", "the bytes do not re-encode to themselves"))
+        raise MalformedFactError(
+            Flaw("leaf", "", "leaf.canonical", "the bytes do not re-encode to themselves")
+        )
     _check_leaf(leaf)
     return leaf
 
@@ -358,11 +394,15 @@ def _check_leaf(leaf: dict[str, Any]) -> None:
     required = _STAMP_FIELDS if is_stamp else known - {"history", "mail", "time"}
     if not required <= leaf.keys() <= known:
         odd = sorted((required - leaf.keys()) | (leaf.keys() - known))
-        raise MalformedFactError(Flaw(name, "", "leaf.fields", f"fields missing or unknown: {', '.join(odd)}"))
+        raise MalformedFactError(
+            Flaw(name, "", "leaf.fields", f"fields missing or unknown: {', '.join(odd)}")
+        )
     if leaf["v"] != LEAF_VERSION or leaf.get("history", True) is not True:
         raise MalformedFactError(Flaw(name, "/v", "leaf.version", "v must be 1, and history true or absent"))
     if not (isinstance(leaf["salt"], str) and _SALT.match(leaf["salt"])):
-        raise MalformedFactError(Flaw(name, "/salt", "leaf.salt", "the salt is 16 bytes in canonical base64url"))
+        raise MalformedFactError(
+            Flaw(name, "/salt", "leaf.salt", "the salt is 16 bytes in canonical base64url")
+        )
     if not is_stamp:
         event = {key: value for key, value in leaf.items() if key not in ("salt", "v", "data")}
         draft = _parse_event(

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
-from ledger.facts.catalogue import Opening, fact
-from ledger.facts.shape import Address, FactModel, Instant, MailText, Name, RelationText, Segment, Sha256, Subject
+from ledger.facts.catalogue import RESERVED, Opening, fact
+from ledger.facts.shape import (
+    Address,
+    Count,
+    FactModel,
+    Instant,
+    MailText,
+    Name,
+    RelationText,
+    Segment,
+    Sha256,
+    Subject,
+)
 
 NotificationKind = Literal[
     "formal_notice", "termination", "suspension", "maintenance", "terms", "invoice", "verification",
@@ -55,6 +67,13 @@ class MailAttributed(FactModel):
 
     account: Segment
 
+    @field_validator("account")
+    @classmethod
+    def _may_be_an_account(cls, account: str) -> str:
+        if account in RESERVED:
+            raise PydanticCustomError("reserved", "no account may be named so: the word is reserved")
+        return account
+
 
 @fact("notification.sent", "A/notification/ID", opening=Opening.OPENS, article="23")
 class NotificationSent(FactModel):
@@ -96,7 +115,7 @@ class NotificationQualified(FactModel):
 class StampData(FactModel):
     """What a stamp leaf says of its commit."""
 
-    count: int = Field(ge=1)
+    count: Count
     digest: Sha256
     message_id: Name
     message_sha256: Sha256

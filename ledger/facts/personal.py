@@ -11,7 +11,7 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ledger.facts.shape import Personal, PersonalPath, Retention
@@ -60,6 +60,7 @@ def values_at(node: Any, path: PersonalPath) -> Iterator[tuple[str, Any]]:  # no
         yield "", node
         return
     step, rest = path[0], path[1:]
+    items: Iterable[tuple[str | int, Any]]
     if step == "*":
         items = node.items() if isinstance(node, dict) else enumerate(node)
     else:

@@ -1,43 +1,77 @@
-"""What the ledger writes of itself (art. 26; ``proof.md``): keys, tokens, cosignatures, erasure."""
+"""What the ledger itself writes about its keys, tokens and witnesses (convention de preuve; art. 26).
+
+A producer may not write these types. The stamp of a commit is in ``mail``.
+"""
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from ledger.facts.catalogue import Opening, fact
-from ledger.facts.shape import FactModel, Instant, Name, Sha256
+from ledger.facts.shape import (
+    Base64,
+    FactModel,
+    Instant,
+    Name,
+    Retention,
+    Sha256,
+    Subject,
+    VerifierKey,
+    Whole,
+)
 
 
 @fact("key.rotated", "keys", opening=Opening.EITHER, article="26", by_ledger=True)
 class KeyRotated(FactModel):
-    """The ledger signs with another key from here on (rotation de clé); C2SP vkey texts."""
+    """The ledger signs with other keys from now on (renouvellement des clés de signature); art. 26.
 
-    old: list[Name] | None = None
-    new: list[Name]
+    Keys are C2SP verifier keys; ``retired`` is empty when the first keys are made.
+    """
+
+    keys: list[VerifierKey] = Field(min_length=1)
+    retired: list[VerifierKey] = Field(default=[])
+
+
+class Checkpoint(FactModel):
+    """The tree that an outside party vouched for: its size in leaves and its root (hexadecimal)."""
+
+    size: Whole
+    root: Sha256
 
 
 @fact("token.received", "tokens", opening=Opening.EITHER, article="26", by_ledger=True)
-class TokenReceived(FactModel):
-    """An RFC 3161 time-stamp token over a checkpoint (jeton d'horodatage)."""
+class TokenReceived(Checkpoint):
+    """An authority timestamped a checkpoint (jeton d'horodatage, RFC 3161); art. 26.
+
+    ``imprint`` is the SHA-256 of the checkpoint's signed text, ``token`` the DER response.
+    """
 
     authority: Name
-    size: int
-    checkpoint_sha256: Sha256
-    token_sha256: Sha256
+    imprint: Sha256
     time: Instant
+    token: Base64
 
 
 @fact("witness.cosigned", "witnesses", opening=Opening.EITHER, article="26", by_ledger=True)
-class WitnessCosigned(FactModel):
-    """A witness cosigned a checkpoint (cosignature d'un témoin); C2SP tlog-cosignature."""
+class WitnessCosigned(Checkpoint):
+    """A witness cosigned a checkpoint (contresignature d'un témoin); art. 26.
 
-    witness: Name
-    size: int
-    checkpoint_sha256: Sha256
-    time: Instant
+    ``signature`` is the base64 of the C2SP signature line.
+    """
+
+    witness: VerifierKey
+    signature: Base64
+    time: Instant | None = None
 
 
-@fact("person.erased", "A", opening=Opening.CONTINUES, article="14.2.2, 18.3", by_ledger=True)
+@fact("person.erased", "A", opening=Opening.CONTINUES, article="14.2.2", by_ledger=True)
 class PersonErased(FactModel):
-    """Personal values of one class were erased (effacement); arts. 14.2.2 and 18.3."""
+    """Personal values of this account were erased for good (suppression des Données Personnelles).
 
-    retention: Name
-    values: int
+    Art. 14.2.2. ``classes`` are the retention classes whose key was destroyed, ``values`` how many
+    values went with it, ``request`` the subject of the request that asked for it, if one did.
+    """
+
+    classes: list[Retention] = Field(min_length=1)
+    values: Whole
+    request: Subject | None = None

@@ -78,7 +78,7 @@ class Recorded:
     @property
     def history(self) -> bool:
         """Whether it is from before the ledger, its legal time asserted."""
-        return self.fields.get("history", False)
+        return self.fields.get("history") is True
 
     @cached_property
     def data(self) -> FactModel:

@@ -10,9 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, LiteralString, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -24,7 +31,15 @@ Retention = Literal["relation", "identity", "billing", "mail"]
 
 SEGMENT = r"[A-Za-z0-9._~-]{1,128}"
 NON_NEGATIVE_DECIMAL = r"^(0|[1-9][0-9]{0,29})(\.[0-9]{1,18})?$"
-SIGNED_DECIMAL = r"^(-?(0|[1-9][0-9]{0,29}))(\.[0-9]{1,18})?$"
+SIGNED_DECIMAL = (
+    r"^((0|-?[1-9][0-9]{0,29})(\.[0-9]{1,18})?|-0\.0{0,17}[1-9][0-9]{0,17})$"  # no minus before nil
+)
+PERCENT = r"^(100(\.0{1,18})?|[1-9]?[0-9](\.[0-9]{1,18})?)$"
+LARGEST_INTEGER = 2**53 - 1
+"""The largest integer that every JSON reader keeps exactly (RFC 7493)."""
+
+EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
+"""The days that a fact may speak of: room for every delay, so that no later computation overflows."""
 
 
 class FactModel(BaseModel):
@@ -36,6 +51,21 @@ class FactModel(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Words:
+    """Says in words what a field must be, in place of pydantic's own message."""
+
+    rule: LiteralString
+    message: LiteralString
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
+        return self.around(handler(source))
+
+    def around(self, schema: CoreSchema) -> CoreSchema:
+        """The same schema, refusing in these words."""
+        return core_schema.custom_error_schema(schema, self.rule, custom_error_message=self.message)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Text:
     """A string that must match a pattern and is then read as another type, all in one pass."""
 
@@ -43,13 +73,16 @@ class _Text:
     then: CoreSchema
     write: Any
     json_schema: dict[str, Any]
+    words: _Words
 
     def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
-        return core_schema.chain_schema(
-            [core_schema.str_schema(pattern=self.pattern, strict=True), self.then],
-            serialization=core_schema.plain_serializer_function_ser_schema(
-                self.write, when_used="json", return_schema=core_schema.str_schema()
-            ),
+        return self.words.around(
+            core_schema.chain_schema(
+                [core_schema.str_schema(pattern=self.pattern, strict=True), self.then],
+                serialization=core_schema.plain_serializer_function_ser_schema(
+                    self.write, when_used="json", return_schema=core_schema.str_schema()
+                ),
+            )
         )
 
     def __get_pydantic_json_schema__(
@@ -62,13 +95,33 @@ def _as_written(number: Decimal) -> str:
     return format(number, "f")
 
 
+def _decimal(pattern: str, words: _Words, *examples: str) -> _Text:
+    return _Text(
+        pattern, core_schema.decimal_schema(strict=False), _as_written, {"examples": list(examples)}, words
+    )
+
+
+_INSTANT = _Words(
+    "instant",
+    "an instant with an offset and at most six decimals, such as 2021-06-01T08:00:00Z (RFC 3339), "
+    "of the years 1900 to 2999",
+)
+_DAY = _Words("day", "a calendar date such as 2021-06-01, of the years 1900 to 2999")
+
 Instant = Annotated[
     datetime,
     _Text(
         instants.RFC3339_PATTERN,
-        core_schema.datetime_schema(strict=False, tz_constraint="aware", microseconds_precision="error"),
+        core_schema.datetime_schema(
+            strict=False,
+            tz_constraint="aware",
+            microseconds_precision="error",
+            ge=instants.utc_midnight(EARLIEST),
+            lt=instants.utc_midnight(LATEST),
+        ),
         instants.canonical,
         {"format": "date-time", "examples": ["2021-06-01T08:00:00Z"]},
+        _INSTANT,
     ),
 ]
 """An RFC 3339 instant with an offset; stored in UTC with six decimals."""
@@ -77,50 +130,134 @@ Day = Annotated[
     date,
     _Text(
         r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
-        core_schema.date_schema(strict=False),
+        core_schema.date_schema(strict=False, ge=EARLIEST, le=LATEST),
         date.isoformat,
         {"format": "date", "examples": ["2021-06-01"]},
+        _DAY,
     ),
 ]
 """A calendar date, of Europe/Paris wherever the contract counts days."""
 
-DayOrInstant = Day | Instant
+DayOrInstant = Annotated[
+    Day | Instant,
+    _Words(
+        "day_or_instant",
+        "a calendar date such as 2021-06-01, or an instant with an offset such as 2021-06-01T08:00:00Z, "
+        "of the years 1900 to 2999",
+    ),
+]
 """A date (then it means the whole Paris day) or an instant, kept as written."""
 
 Quantity = Annotated[
     Decimal,
-    _Text(NON_NEGATIVE_DECIMAL, core_schema.decimal_schema(strict=False), _as_written, {"examples": ["4203.25"]}),
+    _decimal(
+        NON_NEGATIVE_DECIMAL,
+        _Words(
+            "decimal",
+            'a decimal string such as "4203.25", not negative, at most 30 digits and 18 decimals',
+        ),
+        "4203.25",
+    ),
 ]
 """A quantity that is never negative, as a decimal string; its unit is said beside it."""
 
 Amount = Annotated[
     Decimal,
-    _Text(NON_NEGATIVE_DECIMAL, core_schema.decimal_schema(strict=False), _as_written, {"examples": ["1200.00"]}),
+    _decimal(
+        NON_NEGATIVE_DECIMAL,
+        _Words(
+            "decimal",
+            'a decimal string such as "1200.00", not negative, at most 30 digits and 18 decimals',
+        ),
+        "1200.00",
+    ),
 ]
 """An amount of money that is never negative, as a decimal string; its currency is said beside it."""
 
 Rate = Annotated[
     Decimal,
-    _Text(SIGNED_DECIMAL, core_schema.decimal_schema(strict=False), _as_written, {"examples": ["-0.50", "4.25"]}),
+    _decimal(
+        SIGNED_DECIMAL,
+        _Words("rate", 'a rate in percent per year as a decimal string, such as "-0.50" or "4.25"'),
+        "-0.50",
+        "4.25",
+    ),
 ]
 """A rate in percent per year, as a signed decimal string: the ECB's rates have been negative."""
 
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Percent = Annotated[
+    Decimal,
+    _decimal(PERCENT, _Words("percent", 'a percentage from "0" to "100" as a decimal string'), "50"),
+]
+"""A part of the whole, in percent, as a decimal string."""
+
+Whole = Annotated[
+    int, Field(ge=0, le=LARGEST_INTEGER), _Words("whole", "a whole number from 0 to 2^53 - 1, without quotes")
+]
+"""A number of things, or a number counted from 0."""
+
+Count = Annotated[
+    int, Field(ge=1, le=LARGEST_INTEGER), _Words("count", "a whole number from 1 to 2^53 - 1, without quotes")
+]
+"""A number of things, one at the least."""
+
+Currency = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Z]{3}$"),
+    _Words("currency", 'a currency code of ISO 4217, such as "EUR"'),
+]
 """An ISO 4217 code."""
 
-Name = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]([\x20-\x7e]{0,254}[\x21-\x7e])?$")]
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[\x21-\x7e]([\x20-\x7e]{0,254}[\x21-\x7e])?$"),
+    _Words("name", "a technical name: 1 to 256 printable ASCII characters, no space at either end"),
+]
 """A technical name (a service, a resource, a Region): printable ASCII, never a person's."""
 
+Segment = Annotated[
+    str,
+    StringConstraints(pattern=rf"^{SEGMENT}$"),
+    _Words("segment", "one segment of a subject: 1 to 128 letters, digits or . _ ~ -"),
+]
+"""One segment of a subject, such as an account."""
+
 Subject = Annotated[
-    str, StringConstraints(pattern=rf"^{SEGMENT}(/{SEGMENT}){{0,3}}$", max_length=515)
+    str,
+    StringConstraints(pattern=rf"^{SEGMENT}(/{SEGMENT}){{0,3}}$", max_length=515),
+    _Words(
+        "subject", "the subject of a fact, such as ACC-1/reserve/R-1: segments of letters, digits or . _ ~ -"
+    ),
 ]
 """The subject of another fact."""
 
-Segment = Annotated[str, StringConstraints(pattern=rf"^{SEGMENT}$")]
-"""One segment of a subject, such as an account."""
-
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{64}$"),
+    _Words("sha256", "a SHA-256 digest: 64 lower-case hexadecimal digits"),
+]
 """A SHA-256 digest in lower-case hexadecimal."""
+
+Base64 = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+        min_length=4,
+        max_length=49_152,
+    ),
+    _Words("base64", "bytes in base64 with padding (RFC 4648), at most 49,152 characters"),
+]
+"""Bytes, such as a timestamp token, in base64."""
+
+VerifierKey = Annotated[
+    str,
+    StringConstraints(pattern=r"^[!-~]{1,4096}$"),
+    _Words("verifier_key", "a verifier key as C2SP signed-note writes it: NAME+ID+KEY"),
+]
+"""A C2SP verifier key (vkey): public, and longer than a name may be when it is post-quantum."""
+
+Party = Literal["client", "outscale"]
+"""Which party acted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,19 +271,32 @@ class Personal:
     retention: Retention
     address: bool = False
 
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """The field's schema, marked with its retention class."""
+        return {**handler(schema), "x-personal": self.retention}
 
 
+_TEXT = _Words("text", "a text of 1 to 8,192 characters")
 
 Address = Annotated[
-    str, StringConstraints(min_length=3, max_length=320), Personal("relation", address=True)
+    str,
+    StringConstraints(min_length=3, max_length=320),
+    _Words("address", "an e-mail address of the form name@domain (RFC 5321), at most 320 characters"),
+    Personal("relation", address=True),
 ]
 """An e-mail address (RFC 5321 mailbox); kept with the relation, so that equal addresses stay equal."""
 
-RelationText = Annotated[str, StringConstraints(min_length=1, max_length=8192), Personal("relation")]
-IdentityText = Annotated[str, StringConstraints(min_length=1, max_length=8192), Personal("identity")]
-BillingText = Annotated[str, StringConstraints(min_length=1, max_length=8192), Personal("billing")]
-MailText = Annotated[str, StringConstraints(min_length=1, max_length=65536), Personal("mail")]
-
+RelationText = Annotated[str, StringConstraints(min_length=1, max_length=8192), _TEXT, Personal("relation")]
+IdentityText = Annotated[str, StringConstraints(min_length=1, max_length=8192), _TEXT, Personal("identity")]
+BillingText = Annotated[str, StringConstraints(min_length=1, max_length=8192), _TEXT, Personal("billing")]
+MailText = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=65536),
+    _Words("text", "a text of 1 to 65,536 characters"),
+    Personal("mail"),
+]
 
 PersonalPath = tuple[str, ...]
 """Where personal values lie in the data: field names as stored, ``*`` for each item of a list or map."""
@@ -158,7 +308,7 @@ def personal_paths(model: type[BaseModel]) -> dict[PersonalPath, Personal]:
     for name, field in model.model_fields.items():
         stored_name = field.alias or name
         marks = [mark for mark in field.metadata if isinstance(mark, Personal)]
-        annotation = Annotated[field.annotation, *marks] if marks else field.annotation  # type: ignore[valid-type]
+        annotation = Annotated[field.annotation, *marks] if marks else field.annotation
         _collect(annotation, (stored_name,), found)
     return found
 
