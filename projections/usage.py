@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -35,13 +36,17 @@ _DIGITS = 80
 
 
 class _Day(NamedTuple):
-    """When a slice started: the day in Paris, and the month under each answer to R21."""
+    """When a slice started: its day in Paris, and its month under each answer to R21.
 
-    paris: str
+    ``start`` is midnight in Paris, or on a day on which a price changes the last change before the slice.
+    """
+
+    start: datetime
     utc_month: str
+    paris_month: str
 
     def month(self, option: int) -> str:
-        return self.utc_month if option == 1 else self.paris[:7]
+        return self.utc_month if option == 1 else self.paris_month
 
 
 class _Slot(NamedTuple):
@@ -71,7 +76,8 @@ class Usage:
 
     Everything in it is ``indicative``: what the meters said, at the public tariff of the Region. Each row
     of its ``because`` names at most ``MOST_CITED`` deliveries. Memory grows with resource types × days,
-    and by some bytes for each entry, kept so that a correction can take it back.
+    and by some bytes for each entry, kept so that a correction can take it back. A price that changes
+    within a day, published after that day was metered, counts from the next day on.
     """
 
     name = "usage"
@@ -96,8 +102,8 @@ class Usage:
         for fact in facts:
             if fact.type.startswith("consumption."):
                 meters.take(fact)
-            else:
-                tariff.take(fact)
+            elif changed_at := tariff.take(fact):
+                meters.divide(changed_at)
         return [_row(row, use, question) for row, use in _rows(meters, tariff, question)]
 
 
@@ -121,7 +127,7 @@ def _row(row: _Row, use: MonthlyUse, question: Question) -> dict[str, Any]:
                 "unit": price.unit,
                 "metered": total(portion.quantity for portion in portions if portion.price == price),
             }
-            for price in sorted(prices, key=lambda price: price.effective)
+            for price in sorted(prices, key=lambda price: price.starts)
         ],
         "amount": None if amount.value is None else amount,
         "currency": next((price.currency for price in prices), None),
@@ -176,6 +182,7 @@ class _Meters:
         self._entries: list[int] = []
         self._cited: list[list[Reason]] = []
         self._days: dict[str, _Day] = {}
+        self._changes: list[datetime] = []
         self._added: dict[str, list[bytes]] = {}
         self._early: dict[str, list[Recorded]] = {}
 
@@ -197,8 +204,8 @@ class _Meters:
         added: list[tuple[int, str]] = []
         with localcontext(prec=_DIGITS):
             for entry in fact.fields["data"].get("entries", ()):
-                hour = entry["from"][:13]
-                day = days.get(hour) or self._day(hour)
+                start = entry["from"]
+                day = days.get(start[:13]) or self._day(start)
                 get = entry.get
                 key = (
                     entry["service"],
@@ -221,10 +228,22 @@ class _Meters:
             if len(self._cited[slot]) < MOST_CITED:
                 self._cited[slot].append(cited)
 
-    def _day(self, hour: str) -> _Day:
-        """The day of a slice that starts in a UTC hour, such as ``2021-06-01T08``."""
-        paris = instants.paris_date(datetime.fromisoformat(f"{hour}:00:00+00:00")).isoformat()
-        return self._days.setdefault(hour, _Day(paris, hour[:7]))
+    def divide(self, instant: datetime) -> None:
+        """Add up apart what starts before and after an instant of a day: a price changes there."""
+        insort(self._changes, instant)
+        self._days.clear()
+
+    def _day(self, start: str) -> _Day:
+        """The day of a slice by its start; remembered for the whole hour when no price changes in it."""
+        instant, hour = datetime.fromisoformat(start), start[:13]
+        paris = instants.paris_date(instant)
+        begins = max(
+            [instants.paris_midnight(paris), *(change for change in self._changes if change <= instant)]
+        )
+        day = _Day(begins, start[:7], paris.isoformat()[:7])
+        if all(instants.canonical(change)[:13] != hour for change in self._changes):
+            self._days[hour] = day
+        return day
 
     def _slot(self, key: _Slot) -> int:
         number = self._slots[key] = len(self._sums)
@@ -273,37 +292,50 @@ class _Tariff:
         self._prices: dict[tuple[str, str | None, str | None], list[Price]] = {}
         self.account_region: str | None = None
 
-    def take(self, fact: Recorded) -> None:
-        """Take a price, or what says where the account is."""
+    def take(self, fact: Recorded) -> datetime | None:
+        """Take a price, or what says where the account is.
+
+        Returns the instant from which a price holds when that is within a day.
+        """
         data = fact.fields["data"]
         if fact.type != "price.published":
             self.account_region = data.get("region", self.account_region)
-            return
+            return None
+        starts, within_a_day = _starts(data["effective"])
         key = self._terms.service_named(data["service"]), data.get("resource"), data.get("region")
         self._prices.setdefault(key, []).append(
             Price(
                 Cited.of(fact),
-                _effective(data.get("effective"), fact),
+                starts,
+                data["effective"],
                 data["unit"],
                 Decimal(data["unit_price"]),
                 data.get("currency", "EUR"),
                 data.get("beta", False),
             )
         )
+        return starts if within_a_day else None
 
     def price(self, slot: _Slot, region: str | None) -> Price | None:
-        """The price in force when a slot was consumed; one of another Region does not count."""
-        if region is None:
-            return None
-        prices = self._prices.get((self._terms.service_named(slot.service), slot.resource, region), ())
-        return in_force(prices, slot.unit, date.fromisoformat(slot.day.paris))
+        """The price in force when a slot was consumed: the resource's own, else the service's.
+
+        A price of another Region does not count; one that names no Region is of every Region.
+        """
+        service = self._terms.service_named(slot.service)
+        for resource in dict.fromkeys((slot.resource, None)):
+            for place in dict.fromkeys((region, None)):
+                price = in_force(self._prices.get((service, resource, place), ()), slot.unit, slot.day.start)
+                if price is not None:
+                    return price
+        return None
 
 
-def _effective(text: str | None, fact: Recorded) -> date:
-    """The Paris day from which a price holds; one that names none holds from its own."""
-    if text is None:
-        return instants.paris_date(fact.legal_time)
-    return date.fromisoformat(text) if "T" not in text else instants.paris_date(datetime.fromisoformat(text))
+def _starts(effective: str) -> tuple[datetime, bool]:
+    """The instant from which a price holds, and whether it is other than midnight in Paris."""
+    if "T" not in effective:
+        return instants.paris_midnight(date.fromisoformat(effective)), False
+    starts = datetime.fromisoformat(effective)
+    return starts, starts != instants.paris_midnight(instants.paris_date(starts))
 
 
 USAGE = Usage()

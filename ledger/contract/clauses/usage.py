@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from decimal import ROUND_CEILING, Decimal, localcontext
 from fractions import Fraction
 
@@ -26,10 +26,14 @@ _UNITS_IN_ONE = {("second", "second"): 1, ("second", "hour"): 3600}
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A public tariff: ``unit_price`` for one ``unit``, in force from the Paris day ``effective``."""
+    """A public tariff: ``unit_price`` for one ``unit``, in force from the instant ``starts``.
+
+    ``effective`` is that date or instant as it was published: a date means midnight in Paris.
+    """
 
     fact: Reason
-    effective: date
+    starts: datetime
+    effective: str
     unit: str
     unit_price: Decimal
     currency: str
@@ -84,15 +88,15 @@ def region_of(subregion: str | None, account_region: str | None) -> str | None:
     return match[1] if match else subregion
 
 
-def in_force(prices: Sequence[Price], unit: str, day: date) -> Price | None:
-    """The tariff in force on a Paris day for what is metered in ``unit``: the one that took effect last.
+def in_force(prices: Sequence[Price], unit: str, at: datetime) -> Price | None:
+    """The tariff in force at an instant for what is metered in ``unit``: the one that took effect last.
 
-    ``prices`` are in the order of their facts; of two that take effect on one day the later fact holds.
+    ``prices`` are in the order of their facts; of two that took effect together the later fact holds.
     """
     found: Price | None = None
     for price in prices:
-        applies = price.effective <= day and price.units_in_one(unit) is not None
-        if applies and (found is None or price.effective >= found.effective):
+        applies = price.starts <= at and price.units_in_one(unit) is not None
+        if applies and (found is None or price.starts >= found.starts):
             found = price
     return found
 
@@ -166,7 +170,7 @@ def _amount(use: MonthlyUse, terms: Terms, readings: Readings) -> Decimal | None
         metered = use.metered(readings)
         with localcontext(prec=_DIGITS):
             added = _billed(metered, use.unit, terms) - metered
-        exact += _cost(added, max(prices, key=lambda price: price.effective), use.unit)
+        exact += _cost(added, max(prices, key=lambda price: price.starts), use.unit)
     return money.half_up_to_the_cent(exact) if choice(readings, "R9") == 1 else money.unrounded(exact)
 
 
