@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import Field
 
 from ledger.facts.catalogue import Opening, fact
-from ledger.facts.consumption import Unit
 from ledger.facts.shape import (
     Amount,
     Currency,
@@ -19,6 +18,10 @@ from ledger.facts.shape import (
     Sha256,
     Whole,
 )
+
+
+PriceUnit = Literal["second", "hour", "GiB", "GiB-month", "request"]
+"""What a price is for (unité d'œuvre); art. 15.4. Tariffs are often shown by the hour."""
 
 
 class SpecialCondition(FactModel):
@@ -129,7 +132,7 @@ class PricePublished(FactModel):
     service: Name
     resource: Name | None = None
     region: Name | None = None
-    unit: Unit | Literal["hour"]
+    unit: PriceUnit
     unit_price: Amount
     currency: Currency = "EUR"
     beta: bool = False

@@ -71,7 +71,8 @@ def _pattern(form: str) -> str:
         _ACCOUNT if part == "A" else SEGMENT if part.isupper() else re.escape(part)
         for part in form.split("/")
     ]
-    return "(?:" + "/".join(parts) + r")\Z"
+    no_dots = r"(?!(?:.*/)?\.{1,2}(?:/|\Z))"  # "." and ".." would change the path of a URL (RFC 3986, 5.2.4)
+    return f"(?:{no_dots}" + "/".join(parts) + r")\Z"
 
 
 TYPES: dict[str, FactType] = {}

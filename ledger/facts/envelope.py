@@ -23,11 +23,11 @@ from ledger import instants
 from ledger.errors import Flaw, MalformedFactError
 from ledger.facts.catalogue import RESERVED, TYPES, FactType, account_of
 from ledger.facts.personal import COMMITMENT, Seal, sealed, values_at
-from ledger.facts.shape import Instant
+from ledger.facts.refusals import flaws_of
+from ledger.facts.shape import LARGEST_INTEGER, Instant
 
 LEAF_VERSION = 1
 LONGEST_LEAF_BYTES = 65_535
-_LARGEST_INTEGER = 2**53 - 1
 _PLAIN = re.compile(r"[\x21-\x7e]{1,256}\Z")
 _ATTRIBUTES = frozenset(
     {"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "data", "mail", "history"}
@@ -122,7 +122,7 @@ def _no_float(text: str) -> NoReturn:
 
 def _integer(text: str) -> int:
     digits = text.lstrip("-")
-    if len(digits) > 16 or int(digits) > _LARGEST_INTEGER:  # noqa: PLR2004 - 2**53 has 16 digits
+    if len(digits) > 16 or int(digits) > LARGEST_INTEGER:  # noqa: PLR2004 - 2**53 has 16 digits
         raise _json_flaw("json.integer", f"{text} is beyond 2^53 - 1: write it as a decimal string")
     return int(text)
 
@@ -178,6 +178,8 @@ def _parse_event(
     data = _data_of(event, kind, name, flaws, by_ledger=by_ledger) if kind else {}
     if kind and not stored:
         flaws += _address_flaws(data, kind, name)
+    if kind and not by_ledger:
+        flaws += _null_flaws(data, kind, name)
     if flaws or kind is None:
         raise MalformedFactError(*flaws)
     return Draft(
@@ -299,15 +301,7 @@ def _data_of(
         model = kind.model.model_validate(given)
         data: dict[str, Any] = model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     except ValidationError as error:
-        flaws += [
-            Flaw(
-                name,
-                "/data" + "".join(f"/{step}" for step in problem["loc"] if _is_field(step)),
-                f"shape.{problem['type']}",
-                _sentence(problem),
-            )
-            for problem in error.errors(include_url=False)
-        ]
+        flaws += flaws_of(error, given, name)
         return {}
     if "stamp" in data and not by_ledger:
         flaws.append(
@@ -328,14 +322,14 @@ def _address_flaws(data: Mapping[str, Any], kind: FactType, name: str) -> list[F
     ]
 
 
-def _is_field(step: int | str) -> bool:
-    """Whether a step of pydantic's location is a field, not one branch of a union of types."""
-    return isinstance(step, int) or not re.match(r"(chain|function|constrained|literal|date|str\b)", step)
-
-
-def _sentence(problem: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
-    shown = repr(problem["input"])
-    return f"{problem['msg']} (given: {shown if len(shown) <= 80 else shown[:77] + '…'})"  # noqa: PLR2004
+def _null_flaws(data: Mapping[str, Any], kind: FactType, name: str) -> list[Flaw]:
+    """Null characters in a text: only a mail that the ledger itself received may hold any."""
+    return [
+        Flaw(name, f"/data{pointer}", "shape.null", "a text holds no null character (U+0000)")
+        for path in kind.personal
+        for pointer, value in values_at(data, path)
+        if "\0" in value
+    ]
 
 
 def new_salt() -> str:
@@ -397,7 +391,7 @@ def _check_leaf(leaf: dict[str, Any]) -> None:
         raise MalformedFactError(
             Flaw(name, "", "leaf.fields", f"fields missing or unknown: {', '.join(odd)}")
         )
-    if leaf["v"] != LEAF_VERSION or leaf.get("history", True) is not True:
+    if type(leaf["v"]) is not int or leaf["v"] != LEAF_VERSION or leaf.get("history", True) is not True:
         raise MalformedFactError(Flaw(name, "/v", "leaf.version", "v must be 1, and history true or absent"))
     if not (isinstance(leaf["salt"], str) and _SALT.match(leaf["salt"])):
         raise MalformedFactError(

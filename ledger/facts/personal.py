@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from ledger.facts.refusals import escaped
 from ledger.facts.shape import Personal, PersonalPath, Retention
 
 COMMITMENT = re.compile(r"~[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")
@@ -67,4 +68,4 @@ def values_at(node: Any, path: PersonalPath) -> Iterator[tuple[str, Any]]:  # no
         items = ((step, node[step]),) if step in node else ()
     for key, item in items:
         for pointer, value in values_at(item, rest):
-            yield f"/{key}{pointer}", value
+            yield f"/{escaped(str(key))}{pointer}", value

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal, LiteralString, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, LiteralString, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -20,10 +20,12 @@ from pydantic import (
     GetJsonSchemaHandler,
     StringConstraints,
 )
-from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from ledger import instants
+
+if TYPE_CHECKING:
+    from pydantic.json_schema import JsonSchemaValue
 
 Retention = Literal["relation", "identity", "billing", "mail"]
 """How long a personal value is kept: the contract + 1 year (art. 14.2.2), as the decree says (18.3),
@@ -103,10 +105,10 @@ def _decimal(pattern: str, words: _Words, *examples: str) -> _Text:
 
 _INSTANT = _Words(
     "instant",
-    "an instant with an offset and at most six decimals, such as 2021-06-01T08:00:00Z (RFC 3339), "
-    "of the years 1900 to 2999",
+    "must be an instant with an offset and at most six decimals, such as 2021-06-01T08:00:00Z "
+    "(RFC 3339), of the years 1900 to 2999",
 )
-_DAY = _Words("day", "a calendar date such as 2021-06-01, of the years 1900 to 2999")
+_DAY = _Words("day", "must be a calendar date such as 2021-06-01, of the years 1900 to 2999")
 
 Instant = Annotated[
     datetime,
@@ -126,12 +128,18 @@ Instant = Annotated[
 ]
 """An RFC 3339 instant with an offset; stored in UTC with six decimals."""
 
+
+def _day_or_instant_as_written(day: date) -> str:
+    """A union of the two writes an instant by its first member too, and an instant is also a ``date``."""
+    return instants.canonical(day) if isinstance(day, datetime) else day.isoformat()
+
+
 Day = Annotated[
     date,
     _Text(
         r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
         core_schema.date_schema(strict=False, ge=EARLIEST, le=LATEST),
-        date.isoformat,
+        _day_or_instant_as_written,
         {"format": "date", "examples": ["2021-06-01"]},
         _DAY,
     ),
@@ -142,7 +150,7 @@ DayOrInstant = Annotated[
     Day | Instant,
     _Words(
         "day_or_instant",
-        "a calendar date such as 2021-06-01, or an instant with an offset such as 2021-06-01T08:00:00Z, "
+        "must be a calendar date such as 2021-06-01, or an instant with an offset such as 2021-06-01T08:00:00Z, "
         "of the years 1900 to 2999",
     ),
 ]
@@ -154,7 +162,7 @@ Quantity = Annotated[
         NON_NEGATIVE_DECIMAL,
         _Words(
             "decimal",
-            'a decimal string such as "4203.25", not negative, at most 30 digits and 18 decimals',
+            'must be a decimal string such as "4203.25", not negative, at most 30 digits and 18 decimals',
         ),
         "4203.25",
     ),
@@ -167,7 +175,7 @@ Amount = Annotated[
         NON_NEGATIVE_DECIMAL,
         _Words(
             "decimal",
-            'a decimal string such as "1200.00", not negative, at most 30 digits and 18 decimals',
+            'must be a decimal string such as "1200.00", not negative, at most 30 digits and 18 decimals',
         ),
         "1200.00",
     ),
@@ -178,7 +186,7 @@ Rate = Annotated[
     Decimal,
     _decimal(
         SIGNED_DECIMAL,
-        _Words("rate", 'a rate in percent per year as a decimal string, such as "-0.50" or "4.25"'),
+        _Words("rate", 'must be a rate in percent per year as a decimal string, such as "-0.50" or "4.25"'),
         "-0.50",
         "4.25",
     ),
@@ -187,38 +195,42 @@ Rate = Annotated[
 
 Percent = Annotated[
     Decimal,
-    _decimal(PERCENT, _Words("percent", 'a percentage from "0" to "100" as a decimal string'), "50"),
+    _decimal(PERCENT, _Words("percent", 'must be a percentage from "0" to "100" as a decimal string'), "50"),
 ]
 """A part of the whole, in percent, as a decimal string."""
 
 Whole = Annotated[
-    int, Field(ge=0, le=LARGEST_INTEGER), _Words("whole", "a whole number from 0 to 2^53 - 1, without quotes")
+    int,
+    Field(ge=0, le=LARGEST_INTEGER),
+    _Words("whole", "must be a whole number from 0 to 2^53 - 1, without quotes"),
 ]
 """A number of things, or a number counted from 0."""
 
 Count = Annotated[
-    int, Field(ge=1, le=LARGEST_INTEGER), _Words("count", "a whole number from 1 to 2^53 - 1, without quotes")
+    int,
+    Field(ge=1, le=LARGEST_INTEGER),
+    _Words("count", "must be a whole number from 1 to 2^53 - 1, without quotes"),
 ]
 """A number of things, one at the least."""
 
 Currency = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Z]{3}$"),
-    _Words("currency", 'a currency code of ISO 4217, such as "EUR"'),
+    _Words("currency", 'must be a currency code of ISO 4217, such as "EUR"'),
 ]
 """An ISO 4217 code."""
 
 Name = Annotated[
     str,
     StringConstraints(pattern=r"^[\x21-\x7e]([\x20-\x7e]{0,254}[\x21-\x7e])?$"),
-    _Words("name", "a technical name: 1 to 256 printable ASCII characters, no space at either end"),
+    _Words("name", "must be a technical name: 1 to 256 printable ASCII characters, no space at either end"),
 ]
 """A technical name (a service, a resource, a Region): printable ASCII, never a person's."""
 
 Segment = Annotated[
     str,
     StringConstraints(pattern=rf"^{SEGMENT}$"),
-    _Words("segment", "one segment of a subject: 1 to 128 letters, digits or . _ ~ -"),
+    _Words("segment", "must be one segment of a subject: 1 to 128 letters, digits or . _ ~ -"),
 ]
 """One segment of a subject, such as an account."""
 
@@ -226,7 +238,8 @@ Subject = Annotated[
     str,
     StringConstraints(pattern=rf"^{SEGMENT}(/{SEGMENT}){{0,3}}$", max_length=515),
     _Words(
-        "subject", "the subject of a fact, such as ACC-1/reserve/R-1: segments of letters, digits or . _ ~ -"
+        "subject",
+        "must be the subject of a fact, such as ACC-1/reserve/R-1: segments of letters, digits or . _ ~ -",
     ),
 ]
 """The subject of another fact."""
@@ -234,7 +247,7 @@ Subject = Annotated[
 Sha256 = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9a-f]{64}$"),
-    _Words("sha256", "a SHA-256 digest: 64 lower-case hexadecimal digits"),
+    _Words("sha256", "must be a SHA-256 digest: 64 lower-case hexadecimal digits"),
 ]
 """A SHA-256 digest in lower-case hexadecimal."""
 
@@ -245,14 +258,14 @@ Base64 = Annotated[
         min_length=4,
         max_length=49_152,
     ),
-    _Words("base64", "bytes in base64 with padding (RFC 4648), at most 49,152 characters"),
+    _Words("base64", "must be bytes in base64 with padding (RFC 4648), at most 49,152 characters"),
 ]
 """Bytes, such as a timestamp token, in base64."""
 
 VerifierKey = Annotated[
     str,
     StringConstraints(pattern=r"^[!-~]{1,4096}$"),
-    _Words("verifier_key", "a verifier key as C2SP signed-note writes it: NAME+ID+KEY"),
+    _Words("verifier_key", "must be a verifier key as C2SP signed-note writes it: NAME+ID+KEY"),
 ]
 """A C2SP verifier key (vkey): public, and longer than a name may be when it is post-quantum."""
 
@@ -278,12 +291,12 @@ class Personal:
         return {**handler(schema), "x-personal": self.retention}
 
 
-_TEXT = _Words("text", "a text of 1 to 8,192 characters")
+_TEXT = _Words("text", "must be a text of 1 to 8,192 characters")
 
 Address = Annotated[
     str,
     StringConstraints(min_length=3, max_length=320),
-    _Words("address", "an e-mail address of the form name@domain (RFC 5321), at most 320 characters"),
+    _Words("address", "must be an e-mail address of the form name@domain (RFC 5321), at most 320 characters"),
     Personal("relation", address=True),
 ]
 """An e-mail address (RFC 5321 mailbox); kept with the relation, so that equal addresses stay equal."""
@@ -294,7 +307,7 @@ BillingText = Annotated[str, StringConstraints(min_length=1, max_length=8192), _
 MailText = Annotated[
     str,
     StringConstraints(min_length=1, max_length=65536),
-    _Words("text", "a text of 1 to 65,536 characters"),
+    _Words("text", "must be a text of 1 to 65,536 characters"),
     Personal("mail"),
 ]
 
