@@ -334,7 +334,7 @@ def reserve_lapse(reserve: Reserve, reserves: Reserves, readings: Readings) -> C
     """A reserve that no claim followed in time, for any window it could feed, never existed.
 
     « Le fait pour le CLIENT de ne pas réclamer les pénalités ci-dessus vaut renonciation définitive de
-    celui- ci au bénéfice de ses réserves notifiées, lesquelles seront réputées n’avoir jamais existé. »
+    celui-ci au bénéfice de ses réserves notifiées, lesquelles seront réputées n’avoir jamais existé. »
     """
     return _status(reserve, reserves, readings)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from datetime import date
 from decimal import Decimal
@@ -165,9 +166,28 @@ class Terms(_Section):
         """The French text itself, which prevails (art. 28)."""
         return _file(self.text).read_text(encoding="utf-8")
 
+    def prose(self) -> str:
+        """The text as one line to quote from: white space folded, the page headers and footers dropped.
+
+        A word that a line end cuts at its hyphen is whole again.
+        """
+        return _folded(self.wording())
+
     def text_sha256(self) -> str:
         """The digest of the text, in hexadecimal."""
         return hashlib.sha256(_file(self.text).read_bytes()).hexdigest()
+
+
+_PAGE = re.compile(
+    r"^ *Conditions Générales de Vente et d’Utilisation OUTSCALE 2021-06 *$|^ *Page [0-9]+ sur [0-9]+ *$",
+    re.MULTILINE,
+)
+_CUT_WORD = re.compile(r"(?<=\w-)[ \t]*\n[ \t]*(?=\w)")
+
+
+@lru_cache
+def _folded(text: str) -> str:
+    return " ".join(_CUT_WORD.sub("", _PAGE.sub("", text)).split())
 
 
 def _file(name: str) -> resources.abc.Traversable:
