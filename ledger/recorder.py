@@ -318,8 +318,7 @@ class Recorder:
             for callback in self.on_commit:
                 callback(first + len(admission.new))
         return [
-            (request, self._receipts(outcomes, admission.new, first, stamp))
-            for request, outcomes in admitted
+            (request, self._receipts(outcomes, admission.new, first, stamp)) for request, outcomes in admitted
         ]
 
     def _stamp_and_append(self, writing: Writing, new: Sequence[_New]) -> Stamp:
@@ -340,13 +339,25 @@ class Recorder:
         if void:
             data["void"] = void
         leaf = encode(
-            {"data": data, "salt": new_salt(), "subject": _STAMP_SUBJECT, "type": _STAMP_TYPE, "v": LEAF_VERSION}
+            {
+                "data": data,
+                "salt": new_salt(),
+                "subject": _STAMP_SUBJECT,
+                "type": _STAMP_TYPE,
+                "v": LEAF_VERSION,
+            }
         )
         frontier = writing.frontier()
         frontier.append(leaf_hash(leaf))
         frontier.extend(hashes)
         commit = Commit(
-            writing.size, len(new), frontier.root(), frontier.to_bytes(), stamp.time, stamp.server, stamp.queue_id
+            writing.size,
+            len(new),
+            frontier.root(),
+            frontier.to_bytes(),
+            stamp.time,
+            stamp.server,
+            stamp.queue_id,
         )
         version = writing.version_of(_STAMP_SUBJECT) + 1
         events = [StoredEvent(_STAMP_SUBJECT, version, _STAMP_TYPE, leaf), *(fact.event() for fact in new)]
@@ -423,8 +434,14 @@ def _adopt(log: LedgerRecorder, url: str, clock: Clock, origin: str) -> Record:
     kind = clock.name.partition(":")[0]
     simulated = kind == "simulated"
     full_origin = origin + SIMULATED_SUFFIX if simulated and not origin.endswith(SIMULATED_SUFFIX) else origin
-    if len(full_origin.encode()) > LONGEST_ORIGIN_BYTES or not full_origin.isprintable() or " " in full_origin:
-        raise WrongLedgerError(f"an origin has 1 to {LONGEST_ORIGIN_BYTES} bytes and no white space: {origin!r}")
+    if (
+        len(full_origin.encode()) > LONGEST_ORIGIN_BYTES
+        or not full_origin.isprintable()
+        or " " in full_origin
+    ):
+        raise WrongLedgerError(
+            f"an origin has 1 to {LONGEST_ORIGIN_BYTES} bytes and no white space: {origin!r}"
+        )
     with log.writing_connection() as connection:
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('origin', ?)", (full_origin,))
         connection.execute("INSERT OR IGNORE INTO meta VALUES ('clock', ?)", (kind,))

@@ -36,7 +36,7 @@ class _Handler:
         except GreffeError as error:
             _log.warning("a mail from the server must wait: %s", error)
             return TRY_LATER
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, the mail server must keep the mail
             _log.exception("a mail could not be taken; the server keeps it")
             return TRY_LATER
 

@@ -14,9 +14,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 FIRST_HEADER = b"X-Greffe-Digest: "
-_RECEIVED = re.compile(
-    rb"^Received:(?P<text>(?:.*\r\n)(?:[ \t].*\r\n)*)", re.MULTILINE | re.IGNORECASE
-)
+_RECEIVED = re.compile(rb"^Received:(?P<text>(?:.*\r\n)(?:[ \t].*\r\n)*)", re.MULTILINE | re.IGNORECASE)
 _QUEUE_ID = re.compile(rb"\bid ([0-9A-Za-z]+)\b")
 _BY = re.compile(rb"\bby ([^\s;()]+)")
 

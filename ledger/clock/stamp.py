@@ -38,8 +38,11 @@ class Clock(Protocol):
         """
 
     def unfollowed(self, after: datetime | None, is_committed: Callable[[str], bool]) -> list[str]:
-        """The queue ids of stamping messages in the journal, stamped after ``after`` (UTC; the last
-        committed stamp, or ``None``), that no commit followed: ``is_committed`` tells of a queue id."""
+        """The queue ids of stamping messages in the journal that no commit followed.
+
+        Only those stamped after ``after`` (UTC; the last committed stamp, or ``None``) are looked at;
+        ``is_committed`` tells of a queue id.
+        """
 
     def close(self) -> None:
         """Let go of connections, ports and locks."""

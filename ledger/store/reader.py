@@ -108,7 +108,7 @@ class Record:
         raise NotRecordedError(f"there is no leaf at position {position}")
 
     def position_known_at(self, instant: datetime) -> int:
-        """The size of the log before the first commit, in order of position, stamped after ``instant``."""
+        """The size of the log before the first commit, by position, stamped after ``instant``."""
         row = self._connection.execute(
             "SELECT position FROM commits WHERE latest > ? ORDER BY latest, position LIMIT 1",
             (to_microseconds(instant),),
@@ -183,7 +183,9 @@ class Record:
                 continue
             fields = orjson.loads(leaf)
             legal = self._legal_time(fields, commit)
-            fact = Recorded(position, version, legal.at, legal.not_after, commit.stamped_at, legal.clock, leaf)
+            fact = Recorded(
+                position, version, legal.at, legal.not_after, commit.stamped_at, legal.clock, leaf
+            )
             fact.__dict__["fields"] = fields  # parsed once: the cached property finds it there
             facts.append(fact)
         return facts

@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import orjson
 from eventsourcing.domain import DomainEventProtocol
-from eventsourcing.persistence import Mapper, Notification, ProgrammingError, StoredEvent
+from eventsourcing.persistence import JSONTranscoder, Mapper, Notification, ProgrammingError, StoredEvent
 from eventsourcing.sqlite import (
     SQLiteApplicationRecorder,
     SQLiteConnection,
@@ -164,9 +163,7 @@ class Writing:
 
     def has_commit(self, queue_id: str) -> bool:
         """Whether a commit bears this queue id."""
-        row = self._connection.execute(
-            "SELECT 1 FROM commits WHERE queue_id = ?", (queue_id,)
-        ).fetchone()
+        row = self._connection.execute("SELECT 1 FROM commits WHERE queue_id = ?", (queue_id,)).fetchone()
         return row is not None
 
     @contextmanager
@@ -218,9 +215,7 @@ class Writing:
         self._connection.executemany("INSERT INTO seen VALUES (?,?)", keys)
 
     def _latest_stamp(self) -> int:
-        row = self._connection.execute(
-            "SELECT latest FROM commits ORDER BY position DESC LIMIT 1"
-        ).fetchone()
+        row = self._connection.execute("SELECT latest FROM commits ORDER BY position DESC LIMIT 1").fetchone()
         return row[0] if row else 0
 
     def _interned(self, table: str, names: set[str]) -> dict[str, int]:
@@ -281,7 +276,7 @@ class LedgerRecorder(SQLiteApplicationRecorder):
             yield Writing(connection)
 
     def _insert_events(
-        self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any
+        self, _c: SQLiteCursor, _stored_events: Sequence[StoredEvent], **_options: object
     ) -> Sequence[int] | None:
         raise ProgrammingError(
             "no stamp, no commit: leaves are appended by ledger.recorder.Recorder, under a stamp"
@@ -382,19 +377,18 @@ class Factory(SQLiteFactory):
         self.datastore.pool.close()
         self.datastore.pool = _Connections(db_name=path, lock_timeout=LOCK_TIMEOUT_SECONDS)
 
-    def mapper(self, *_arguments: Any, **_options: Any) -> Mapper[Any]:  # type: ignore[override]
+    def application_recorder(self) -> LedgerRecorder:
+        """The recorder over this ledger's tables, which are made when they are missing."""
+        recorder = LedgerRecorder(self.datastore)
+        recorder.create_table()
+        return recorder
+
+    def mapper(self, *_arguments: object, **_options: object) -> Mapper[Any]:
         """Leaves are their own serialisation: no transcoder, compressor or cipher applies."""
-        return LeafMapper(_NoTranscoder())
-
-
-class _NoTranscoder:
-    encode = staticmethod(orjson.dumps)
-    decode = staticmethod(orjson.loads)
+        return LeafMapper(JSONTranscoder())
 
 
 def _private(path: str) -> None:
     """Create the file readable by its owner alone, before SQLite does with the umask's mode."""
     if not Path(path).exists():
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-
-

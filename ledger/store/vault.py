@@ -48,7 +48,13 @@ class Vault:
             nonce = secrets.token_bytes(_NONCE_BYTES)
             self._connection.execute(
                 "INSERT OR IGNORE INTO sealed VALUES (?,?,?,?,?)",
-                (commitment, account, retention, nonce, _cipher(key).encrypt(nonce, clear, commitment.encode())),
+                (
+                    commitment,
+                    account,
+                    retention,
+                    nonce,
+                    _cipher(key).encrypt(nonce, clear, commitment.encode()),
+                ),
             )
             return commitment
 
