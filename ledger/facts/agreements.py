@@ -19,7 +19,6 @@ from ledger.facts.shape import (
     Whole,
 )
 
-
 PriceUnit = Literal["second", "hour", "GiB", "GiB-month", "request"]
 """What a price is for (unité d'œuvre); art. 15.4. Tariffs are often shown by the hour."""
 

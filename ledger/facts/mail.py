@@ -99,7 +99,7 @@ class NotificationBounced(FactModel):
 
 @fact("notification.answered", "A/notification/ID", opening=Opening.CONTINUES, article="23")
 class NotificationAnswered(FactModel):
-    """The recipient answered a notification."""
+    """The recipient answered a notification (réponse à la notification); art. 23."""
 
     status: Name | None = None
 

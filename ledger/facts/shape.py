@@ -150,8 +150,8 @@ DayOrInstant = Annotated[
     Day | Instant,
     _Words(
         "day_or_instant",
-        "must be a calendar date such as 2021-06-01, or an instant with an offset such as 2021-06-01T08:00:00Z, "
-        "of the years 1900 to 2999",
+        "must be a calendar date such as 2021-06-01, or an instant with an offset such as "
+        "2021-06-01T08:00:00Z, of the years 1900 to 2999",
     ),
 ]
 """A date (then it means the whole Paris day) or an instant, kept as written."""
