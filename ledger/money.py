@@ -44,8 +44,9 @@ def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
 def at_least_cents(amount: Decimal) -> Decimal:
     """Write an exact amount with two decimals, or more when it has more: never rounds."""
     with localcontext(prec=_DIGITS):
-        exponent = amount.as_tuple().exponent
-        return amount.quantize(CENT, ROUND_HALF_UP) if isinstance(exponent, int) and exponent > -2 else amount
+        exponent, cents = amount.as_tuple().exponent, CENT.as_tuple().exponent
+        is_shorter = isinstance(exponent, int) and isinstance(cents, int) and exponent > cents
+        return amount.quantize(CENT, ROUND_HALF_UP) if is_shorter else amount
 
 
 def text(amount: Decimal) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal, localcontext
-from operator import itemgetter
 from typing import Any, NamedTuple
-
-import orjson
 
 from ledger import instants
 from ledger.contract.clauses.usage import (
@@ -33,6 +31,7 @@ MOST_CITED = 100
 """How many deliveries a row names at the most, the first ones: a year of metering has thousands."""
 
 _DIGITS = 80
+_TAKEN_BACK = 2**32 - 1
 
 
 class _Day(NamedTuple):
@@ -177,13 +176,13 @@ class _Meters:
     """Entries added up by slot, with what each delivery added, so that a correction can take it back."""
 
     def __init__(self) -> None:
-        self._slots: dict[_Slot, int] = {}
+        self._slots: dict[tuple[str, str | None, str | None, str, bool, _Day], int] = {}
         self._sums: list[Decimal] = []
         self._entries: list[int] = []
         self._cited: list[list[Reason]] = []
         self._days: dict[str, _Day] = {}
         self._changes: list[datetime] = []
-        self._added: dict[str, list[bytes]] = {}
+        self._added: dict[str, list[tuple[array[int], str]]] = {}
         self._early: dict[str, list[Recorded]] = {}
 
     def take(self, fact: Recorded) -> None:
@@ -201,12 +200,11 @@ class _Meters:
 
     def _add(self, fact: Recorded) -> None:
         sums, slots, days = self._sums, self._slots, self._days
-        added: list[tuple[int, str]] = []
+        numbers, quantities = array("I"), []
         with localcontext(prec=_DIGITS):
             for entry in fact.fields["data"].get("entries", ()):
-                start = entry["from"]
+                get, start, quantity = entry.get, entry["from"], entry["quantity"]
                 day = days.get(start[:13]) or self._day(start)
-                get = entry.get
                 key = (
                     entry["service"],
                     get("resource"),
@@ -215,15 +213,15 @@ class _Meters:
                     get("beta", False),
                     day,
                 )
-                slot = slots.get(key)  # type: ignore[call-overload]
+                slot = slots.get(key)
                 if slot is None:
                     slot = self._slot(_Slot(*key))
-                quantity = entry["quantity"]
                 sums[slot] += Decimal(quantity)
-                added.append((slot, quantity))
-        self._added[fact.subject].append(orjson.dumps(added))
+                numbers.append(slot)
+                quantities.append(quantity)
+        self._added[fact.subject].append((numbers, " ".join(quantities)))
         cited = Cited.of(fact)
-        for slot, count in Counter(map(itemgetter(0), added)).items():
+        for slot, count in Counter(numbers).items():
             self._entries[slot] += count
             if len(self._cited[slot]) < MOST_CITED:
                 self._cited[slot].append(cited)
@@ -254,20 +252,15 @@ class _Meters:
 
     def _correct(self, fact: Recorded) -> None:
         """Take replaced entries back and add the new ones, numbered after the last."""
-        chunks = self._added[fact.subject]
+        by, first = Cited.of(fact), 0
         replaced = sorted(set(fact.fields["data"].get("replaces", ())))
-        first = 0
-        for place, chunk in enumerate(chunks):
-            added = orjson.loads(chunk)
-            numbers = [number - first for number in replaced if first <= number < first + len(added)]
-            for number in numbers:
-                if added[number] is not None:
-                    slot, quantity = added[number]
-                    self._take_back(slot, quantity, Cited.of(fact))
-                    added[number] = None
-            if numbers:
-                chunks[place] = orjson.dumps(added)
-            first += len(added)
+        for numbers, written in self._added[fact.subject]:
+            quantities = written.split(" ")
+            for place in (number - first for number in replaced if first <= number < first + len(numbers)):
+                if numbers[place] != _TAKEN_BACK:
+                    self._take_back(numbers[place], quantities[place], by)
+                    numbers[place] = _TAKEN_BACK
+            first += len(numbers)
         self._add(fact)
 
     def _take_back(self, slot: int, quantity: str, by: Reason) -> None:
@@ -281,7 +274,7 @@ class _Meters:
         """Every slot in which an entry still stands, with its sum and the facts that made it."""
         for slot, number in self._slots.items():
             if self._entries[number]:
-                yield slot, self._sums[number], self._cited[number]
+                yield _Slot(*slot), self._sums[number], self._cited[number]
 
 
 class _Tariff:

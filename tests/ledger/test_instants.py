@@ -18,7 +18,8 @@ from ledger.errors import WrongCallError
 
 DELAYS = tomllib.loads((Path(__file__).parents[1] / "vectors/delays.toml").read_text(encoding="utf-8"))
 MICROSECOND = timedelta(microseconds=1)
-SOME_INSTANTS = st.datetimes(datetime(2015, 1, 1), datetime(2035, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+NAIVE = (datetime(2015, 1, 1), datetime(2035, 12, 31))  # noqa: DTZ001 - Hypothesis adds the zone
+SOME_INSTANTS = st.datetimes(*NAIVE, timezones=st.just(UTC))
 SOME_DAYS = st.dates(date(2015, 1, 1), date(2035, 12, 31))
 
 
@@ -130,9 +131,10 @@ class TestDelays:
         for _ in range(months):
             year, month = (year + 1, 1) if month == 12 else (year, month + 1)
         last = max(
-            day for day in calendar.Calendar().itermonthdates(year, month)
+            day
+            for day in calendar.Calendar().itermonthdates(year, month)
             if day.month == month and day.day <= start.day
-        )  # fmt: skip
+        )
         assert instants.paris_date(instants.end_of_months(start, months) - MICROSECOND) == last
 
     @given(day=SOME_DAYS)
@@ -142,14 +144,20 @@ class TestDelays:
         assert found.weekday() < calendar.SATURDAY
         assert instants.working_day_from(found) == found
         assert all(
-            instants.working_day_from(day + timedelta(days=skipped)) == found for skipped in range((found - day).days)
+            instants.working_day_from(day + timedelta(days=skipped)) == found
+            for skipped in range((found - day).days)
         )
 
     @pytest.mark.parametrize(
         ("day", "working"),
-        [("2021-05-01", "2021-05-03"), ("2021-05-13", "2021-05-14"), ("2021-07-14", "2021-07-15"),
-         ("2026-12-25", "2026-12-28"), ("2021-06-11", "2021-06-11")],
-    )  # fmt: skip
+        [
+            ("2021-05-01", "2021-05-03"),
+            ("2021-05-13", "2021-05-14"),
+            ("2021-07-14", "2021-07-15"),
+            ("2026-12-25", "2026-12-28"),
+            ("2021-06-11", "2021-06-11"),
+        ],
+    )
     def test_french_holidays(self, day: str, working: str) -> None:
         """French public holidays and week-ends are not working days."""
         assert instants.working_day_from(date.fromisoformat(day)).isoformat() == working
@@ -178,9 +186,18 @@ class TestInstants:
 
     @pytest.mark.parametrize(
         "text",
-        ["2021-06-01", "2021-06-01T09:00:00", "2021-02-30T09:00:00Z", "2021-06-01T09:00:00.1234567Z",
-         "2021-06-01 09:00:00Z", "2021-06-01T25:00:00Z", "2021-06-01T09:00:00+0000", "", "0001-01-01T00:00:00+14:00"],
-    )  # fmt: skip
+        [
+            "2021-06-01",
+            "2021-06-01T09:00:00",
+            "2021-02-30T09:00:00Z",
+            "2021-06-01T09:00:00.1234567Z",
+            "2021-06-01 09:00:00Z",
+            "2021-06-01T25:00:00Z",
+            "2021-06-01T09:00:00+0000",
+            "",
+            "0001-01-01T00:00:00+14:00",
+        ],
+    )
     def test_refused(self, text: str) -> None:
         """An instant without an offset, with seven decimals, or of no calendar is refused by name."""
         with pytest.raises(WrongCallError, match="instant"):

@@ -24,9 +24,17 @@ class TestRounding:
 
     @pytest.mark.parametrize(
         ("exact", "rounded"),
-        [("0.005", "0.01"), ("0.004999999999", "0.00"), ("-0.005", "-0.01"), ("0.4204", "0.42"), ("1.115", "1.12"),
-         ("2.675", "2.68"), ("0", "0.00"), ("99999999999999999999.995", "100000000000000000000.00")],
-    )  # fmt: skip
+        [
+            ("0.005", "0.01"),
+            ("0.004999999999", "0.00"),
+            ("-0.005", "-0.01"),
+            ("0.4204", "0.42"),
+            ("1.115", "1.12"),
+            ("2.675", "2.68"),
+            ("0", "0.00"),
+            ("99999999999999999999.995", "100000000000000000000.00"),
+        ],
+    )
     def test_half_up(self, exact: str, rounded: str) -> None:
         """Half a cent is rounded away from zero, and two decimals are always written."""
         assert money.text(money.half_up_to_the_cent(Decimal(exact))) == rounded
@@ -58,7 +66,9 @@ class TestUnrounded:
         assert money.text(money.unrounded(Fraction(1, 3))) == "0." + "3" * 18
         assert money.text(money.unrounded(Fraction(-2, 3))) == "-0." + "6" * 18
 
-    @pytest.mark.parametrize(("exact", "written"), [("0", "0.00"), ("5", "5.00"), ("100", "100.00"), ("0.4204", "0.4204")])
+    @pytest.mark.parametrize(
+        ("exact", "written"), [("0", "0.00"), ("5", "5.00"), ("100", "100.00"), ("0.4204", "0.4204")]
+    )
     def test_two_decimals_at_least(self, exact: str, written: str) -> None:
         """An amount has two decimals at the least."""
         assert money.text(money.unrounded(Decimal(exact))) == written

@@ -68,7 +68,7 @@ def delivery_acceptance(
     )
 
 
-def _status(  # noqa: PLR0913 - what the clause decides from
+def _status(
     slice_: Slice,
     touching: Iterable[Reserve],
     reserves: Reserves,
@@ -121,7 +121,7 @@ def _reserved(slice_: Slice, reserves: Reserves, readings: Readings) -> list[Spa
     return joined
 
 
-def _unreserved(  # noqa: PLR0913 - one stretch, and what decides of it
+def _unreserved(
     slice_: Slice,
     start: datetime,
     end: datetime,

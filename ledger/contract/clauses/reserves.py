@@ -172,7 +172,7 @@ def _in_time(
     spans = []
     if _within(stamp, end, terms, readings):
         earliest = stamp - timedelta(hours=terms.acceptance.window_hours)
-        spans.append(Span(start if choice(readings, "R2") == 2 else max(start, earliest), end))  # noqa: PLR2004 - R2's second
+        spans.append(Span(start if choice(readings, "R2") > 1 else max(start, earliest), end))
     spans += (
         Span(max(start, slice_.start), min(end, slice_.end), only=slice_.key)
         for slice_ in reopened

@@ -21,26 +21,37 @@ from ledger.facts.recorded import Recorded
 from projections.acceptance import ACCEPTANCE
 from projections.question import Question
 
-CASES = tomllib.loads((Path(__file__).parents[2] / "vectors/acceptance.toml").read_text(encoding="utf-8"))["case"]
+CASES = tomllib.loads((Path(__file__).parents[2] / "vectors/acceptance.toml").read_text(encoding="utf-8"))[
+    "case"
+]
 NEVER = "2999-01-01T00:00:00Z"
 
 
 def delivery(name: str, slices: list[str], at: str, service: str = "fcu", **more: Any) -> Recorded:  # noqa: ANN401
     """A delivery of slices given as ``from/to``."""
-    return recorded("consumption.recorded", f"ACC-1/consumption/{name}", {"entries": entries(slices, service)}, at, **more)
+    return recorded(
+        "consumption.recorded", f"ACC-1/consumption/{name}", {"entries": entries(slices, service)}, at, **more
+    )
 
 
 def entries(slices: list[str], service: str = "fcu") -> list[dict[str, str]]:
     """Metered entries for slices given as ``from/to``."""
     pairs = [slice_.split("/") for slice_ in slices]
     return [
-        {"service": service, "resource": "tinav5.c4r8p2", "resource_id": "i-00000001", "from": start, "to": end,
-         "quantity": "3600", "unit": "second"}
+        {
+            "service": service,
+            "resource": "tinav5.c4r8p2",
+            "resource_id": "i-00000001",
+            "from": start,
+            "to": end,
+            "quantity": "3600",
+            "unit": "second",
+        }
         for start, end in pairs
-    ]  # fmt: skip
+    ]
 
 
-def reserve(  # noqa: PLR0913 - one argument for each thing that a case may vary
+def reserve(
     name: str,
     stamped: str,
     unavailable: str,
@@ -53,15 +64,22 @@ def reserve(  # noqa: PLR0913 - one argument for each thing that a case may vary
 ) -> list[Recorded]:
     """A reserve and the mail that carried it; ``unavailable`` is ``from/to``, either may be empty."""
     start, _, end = unavailable.partition("/")
-    given_data = {"service": service, "resource_id": resource_id, "unavailable_from": start, "unavailable_to": end,
-                  "evidence": list(evidence)}  # fmt: skip
+    given_data = {
+        "service": service,
+        "resource_id": resource_id,
+        "unavailable_from": start,
+        "unavailable_to": end,
+        "evidence": list(evidence),
+    }
     data = {key: item for key, item in given_data.items() if item}
     carrier = f"ACC-1/mail/{name}" if mail is True else mail or None
     found = []
     if mail is True:
         found.append(recorded("mail.received", str(carrier), {}, stamped, not_after=not_after))
     found.append(
-        recorded("reserve.notified", f"ACC-1/reserve/{name}", data, stamped, mail=carrier, not_after=not_after)
+        recorded(
+            "reserve.notified", f"ACC-1/reserve/{name}", data, stamped, mail=carrier, not_after=not_after
+        )
     )
     return found
 
@@ -99,7 +117,14 @@ def facts_of(case: dict[str, Any]) -> list[Recorded]:
         if "withdrawn" in row:
             facts.append(recorded("reserve.withdrawn", f"ACC-1/reserve/{number}", {}, row["withdrawn"]))
     for row in case.get("claims", ()):
-        facts.append(claim(row["stamped"], row["period"], [str(number) for number in row["reserves"]], row.get("not_after")))
+        facts.append(
+            claim(
+                row["stamped"],
+                row["period"],
+                [str(number) for number in row["reserves"]],
+                row.get("not_after"),
+            )
+        )
     return facts
 
 
@@ -127,7 +152,9 @@ class TestVectors:
             "final_after": [row["final_after"] for row in rows],
             "entries": [row["entry"] for row in rows],
         }
-        assert {key: seen[key] for key in seen if key in case} == {key: case[key] for key in seen if key in case}
+        assert {key: seen[key] for key in seen if key in case} == {
+            key: case[key] for key in seen if key in case
+        }
 
     def test_quotations_are_verbatim(self) -> None:
         """Every quotation of the vectors stands in the terms."""
@@ -143,7 +170,11 @@ class TestReasons:
         facts = reserve("r", "2026-03-29T08:00:00Z", "2026-03-28T08:10:00Z/2026-03-28T08:50:00Z")
         facts.append(claim("2026-04-01T00:00:00Z", "2026-03-01/2026-03-31", ["r"]))
         (row,) = ask(facts, "2026-04-02T00:00:00Z")["reserves"]
-        assert [reason["type"] for reason in row["status"]["because"]] == ["mail.received", "reserve.notified", "sla.claimed"]
+        assert [reason["type"] for reason in row["status"]["because"]] == [
+            "mail.received",
+            "reserve.notified",
+            "sla.claimed",
+        ]
         assert (row["status"]["rule"], row["status"]["article"]) == ("reserve_standing", "9.4")
 
     def test_lapse_is_of_article_11(self) -> None:
@@ -159,8 +190,9 @@ class TestReasons:
         found = ask(facts, "2026-03-30T08:55:00Z")
         status, row = found["reserves"][0]["status"], found["deliveries"][0]["status"]
         assert [(line["reading"], line["value"], line["primary"]) for line in status["readings"]] == [
-            ("R1", "admissible", True), ("R1", "out_of_time", False),
-        ]  # fmt: skip
+            ("R1", "admissible", True),
+            ("R1", "out_of_time", False),
+        ]
         assert {line["reading"] for line in row["readings"]} == {"R1"}
         coverage = found["reserves"][0]["coverage"]
         assert {line["reading"] for line in coverage["readings"]} == {"R1", "R2"}
@@ -211,8 +243,12 @@ class TestMail:
 
     def test_reserve_from_before_the_ledger(self) -> None:
         """A reserve from before the ledger cannot name a mail: its channel is asserted with its time."""
-        data = {"service": "fcu", "unavailable_from": "2026-03-28T08:10:00Z", "unavailable_to": "2026-03-28T08:50:00Z",
-                "evidence": ["graph"]}  # fmt: skip
+        data = {
+            "service": "fcu",
+            "unavailable_from": "2026-03-28T08:10:00Z",
+            "unavailable_to": "2026-03-28T08:50:00Z",
+            "evidence": ["graph"],
+        }
         fact = recorded("reserve.notified", "ACC-1/reserve/h", data, "2026-03-29T08:00:00Z", history=True)
         assert self.status([fact]) == "admissible"
 
@@ -272,7 +308,9 @@ class TestPages:
 
     def test_history_is_accepted_too(self) -> None:
         """Consumption from before the ledger is final 48 hours after it, however late it was recorded."""
-        facts = [delivery("h", ["2018-03-28T08:00:00Z/2018-03-28T09:00:00Z"], "2018-03-29T00:00:00Z", history=True)]
+        facts = [
+            delivery("h", ["2018-03-28T08:00:00Z/2018-03-28T09:00:00Z"], "2018-03-29T00:00:00Z", history=True)
+        ]
         (row,) = ask(facts, "2021-01-01T00:00:00Z")["deliveries"]
         assert row["status"]["value"] == "final"
 
@@ -312,7 +350,9 @@ class TestProperties:
 
     @settings(max_examples=150, deadline=None)
     @given(stories(), MOMENTS, CHOICES)
-    def test_parts_partition_the_slice(self, facts: list[Recorded], as_of: datetime, chosen: list[str]) -> None:
+    def test_parts_partition_the_slice(
+        self, facts: list[Recorded], as_of: datetime, chosen: list[str]
+    ) -> None:
         """The parts of a slice follow one another from its start to its end, and agree with its status."""
         for row in ask(facts, as_of, *chosen)["deliveries"]:
             parts = row["parts"]
@@ -321,16 +361,21 @@ class TestProperties:
             assert all(part["from"] < part["to"] or part["from"] in (row["to"], part["to"]) for part in parts)
             statuses = {part["status"] for part in parts}
             expected = (
-                "reserved" if "reserved" in statuses
-                else "final" if statuses == {"final"}
-                else "partly_final" if "final" in statuses
+                "reserved"
+                if "reserved" in statuses
+                else "final"
+                if statuses == {"final"}
+                else "partly_final"
+                if "final" in statuses
                 else "provisional"
-            )  # fmt: skip
+            )
             assert row["status"]["value"] == expected
 
     @settings(max_examples=150, deadline=None)
     @given(stories(), MOMENTS, MOMENTS, CHOICES)
-    def test_final_stays_final(self, facts: list[Recorded], one: datetime, other: datetime, chosen: list[str]) -> None:
+    def test_final_stays_final(
+        self, facts: list[Recorded], one: datetime, other: datetime, chosen: list[str]
+    ) -> None:
         """With the same facts, an instant finally accepted never becomes contestable again as time passes."""
         earlier, later = sorted((one, other))
         known = [fact for fact in facts if fact.legal_time <= earlier]
@@ -344,7 +389,7 @@ class TestProperties:
     @settings(max_examples=150, deadline=None)
     @given(stories(), MOMENTS)
     def test_a_reserve_covers_only_what_it_may(self, facts: list[Recorded], as_of: datetime) -> None:
-        """An admissible reserve covers something of its outage and nothing after its stamp; another, nothing."""
+        """An admissible reserve covers some of its outage, nothing after its stamp; another, nothing."""
         notified = {fact.subject: fact.fields["data"] for fact in facts if fact.type == "reserve.notified"}
         for row in ask(facts, as_of)["reserves"]:
             data = notified[row["subject"]]
@@ -352,7 +397,9 @@ class TestProperties:
             if row["covers"]:
                 start, end = (instants.parse_instant(row["covers"][side]) for side in ("from", "to"))
                 assert instants.parse_instant(data["unavailable_from"]) <= start <= end
-                assert end <= min(instants.parse_instant(data["unavailable_to"]), instants.parse_instant(row["stamped_at"]))
+                assert end <= min(
+                    instants.parse_instant(data["unavailable_to"]), instants.parse_instant(row["stamped_at"])
+                )
 
     @settings(max_examples=100, deadline=None)
     @given(stories(), MOMENTS, st.sampled_from(["R1", "R2", "R3", "R4", "R18"]))
@@ -362,7 +409,8 @@ class TestProperties:
         for kind in ("deliveries", "reserves"):
             for row, chosen in zip(primary[kind], other[kind], strict=True):
                 listed = [
-                    line["value"] for line in row["status"].get("readings", ())
+                    line["value"]
+                    for line in row["status"].get("readings", ())
                     if line["reading"] == reading and not line["primary"]
-                ]  # fmt: skip
+                ]
                 assert chosen["status"]["value"] == (listed[0] if listed else row["status"]["value"])

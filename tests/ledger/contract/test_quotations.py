@@ -52,9 +52,7 @@ def test_articles_exist() -> None:
     headings = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)*) – ", re.MULTILINE)
     known = set(headings.findall(load().wording())) | {"Annexe A", "Annexe B", "Annex A", "Annex B"}
     named = {(name, article.strip()) for name, row in CLAUSES.items() for article in row.article.split(",")}
-    assert sorted(
-        (name, article) for name, article in named if article.partition(" (")[0] not in known
-    ) == []
+    assert sorted((name, article) for name, article in named if article.partition(" (")[0] not in known) == []
 
 
 def test_page_furniture_is_dropped() -> None:
@@ -76,7 +74,9 @@ class TestReadings:
         """The page of interpretations has a chapter for each reading, with all its wordings."""
         page = (Path(__file__).parents[3] / "docs/INTERPRETATIONS.md").read_text(encoding="utf-8")
         chapters = dict(re.findall(r"^## (R[0-9]+) · .*?\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
-        quoted = [words for line in page.splitlines() if line.startswith("**Text.**") for words in quotations(line)]
+        quoted = [
+            words for line in page.splitlines() if line.startswith("**Text.**") for words in quotations(line)
+        ]
         assert len(quoted) >= len(chapters)
         assert [words for words in quoted if words not in PROSE] == []
         for number, point in readings.register().items():

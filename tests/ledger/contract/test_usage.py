@@ -27,25 +27,47 @@ CASES = tomllib.loads((Path(__file__).parents[2] / "vectors/usage.toml").read_te
 RECORDED_AT = "2021-07-15T00:00:00Z"
 
 
-def entry(told: str, subregion: str = "eu-west-2a", *, beta: bool = False, resource: str = "tinav5.c4r8p2") -> dict[str, Any]:
+def entry(
+    told: str, subregion: str = "eu-west-2a", *, beta: bool = False, resource: str = "tinav5.c4r8p2"
+) -> dict[str, Any]:
     """A metered slice told as ``START QUANTITY [UNIT]``."""
     start, quantity, unit = (*told.split(" "), "second")[:3]
     row: dict[str, Any] = {
-        "service": "fcu", "resource": resource, "from": start, "to": "2021-12-31T23:59:59Z",
-        "quantity": quantity, "unit": unit,
-    }  # fmt: skip
+        "service": "fcu",
+        "resource": resource,
+        "from": start,
+        "to": "2021-12-31T23:59:59Z",
+        "quantity": quantity,
+        "unit": unit,
+    }
     return row | ({"subregion": subregion} if subregion else {}) | ({"beta": True} if beta else {})
 
 
 def price(number: int, **given_data: Any) -> Recorded:  # noqa: ANN401
     """A published price, of the resource and Region of ``entry`` unless it says otherwise."""
-    data = {"service": "fcu", "resource": "tinav5.c4r8p2", "region": "eu-west-2", "currency": "EUR", **given_data}
-    return recorded("price.published", f"price/{number}", {key: item for key, item in data.items() if item != ""}, "2021-01-02T00:00:00Z")
+    data = {
+        "service": "fcu",
+        "resource": "tinav5.c4r8p2",
+        "region": "eu-west-2",
+        "currency": "EUR",
+        **given_data,
+    }
+    return recorded(
+        "price.published",
+        f"price/{number}",
+        {key: item for key, item in data.items() if item != ""},
+        "2021-01-02T00:00:00Z",
+    )
 
 
 def opened() -> Recorded:
     """The account, in a Region of its own."""
-    return recorded("account.opened", "ACC-1", {"email": "client@example.com", "region": "eu-west-3"}, "2021-01-01T00:00:00Z")
+    return recorded(
+        "account.opened",
+        "ACC-1",
+        {"email": "client@example.com", "region": "eu-west-3"},
+        "2021-01-01T00:00:00Z",
+    )
 
 
 def ask(facts: list[Recorded], *chosen: str) -> list[dict[str, Any]]:
@@ -76,12 +98,16 @@ class TestVectors:
         rows = ask(facts_of(case), *case.get("readings", ()))
         seen = [
             {
-                "month": row["month"], "region": row["region"], "unit": row["unit"], "metered": row["metered"],
-                "billed": row["billed"]["value"], "amount": row["amount"]["value"] if row["amount"] else "",
+                "month": row["month"],
+                "region": row["region"],
+                "unit": row["unit"],
+                "metered": row["metered"],
+                "billed": row["billed"]["value"],
+                "amount": row["amount"]["value"] if row["amount"] else "",
                 "prices": [f"{line['from']} {line['unit_price']}" for line in row["prices"]],
             }
             for row in rows
-        ]  # fmt: skip
+        ]
         assert len(seen) == len(case["rows"])
         for row, expected in zip(seen, case["rows"], strict=True):
             assert {key: row[key] for key in expected} == expected
@@ -97,28 +123,48 @@ class TestRows:
 
     def test_names_its_clause_and_facts(self) -> None:
         """A row rests on its deliveries and the prices in force, and says which articles decide."""
-        facts = facts_of({"metered": ["2021-06-10T08:00:00Z 7200"],
-                          "prices": [{"effective": "2021-01-05", "unit": "second", "unit_price": "0.01"}]})  # fmt: skip
+        facts = facts_of(
+            {
+                "metered": ["2021-06-10T08:00:00Z 7200"],
+                "prices": [{"effective": "2021-01-05", "unit": "second", "unit_price": "0.01"}],
+            }
+        )
         (row,) = ask(facts)
         assert (row["billed"]["article"], row["amount"]["article"]) == ("15.4", "15.1, 15.2")
-        assert [reason["type"] for reason in row["amount"]["because"]] == ["price.published", "consumption.recorded"]
+        assert [reason["type"] for reason in row["amount"]["because"]] == [
+            "price.published",
+            "consumption.recorded",
+        ]
         assert [reason["type"] for reason in row["billed"]["because"]] == ["consumption.recorded"]
         assert (row["currency"], row["indicative"], row["beta"]) == ("EUR", True, False)
 
     def test_beta_cites_its_article(self) -> None:
         """A Beta row says that it is the Beta clause which decides."""
         (row,) = ask(facts_of({"metered": ["2021-06-10T08:00:00Z 7200"], "beta": True}))
-        assert (row["billed"]["article"], row["billed"]["rule"], row["beta"]) == ("1, 25", "beta_quantity", True)
+        assert (row["billed"]["article"], row["billed"]["rule"], row["beta"]) == (
+            "1, 25",
+            "beta_quantity",
+            True,
+        )
 
     def test_readings_are_carried(self) -> None:
         """An amount lists R9 when rounding changes it, and both figures list R21 when the month does."""
         prices = [{"effective": "2021-01-05", "unit": "second", "unit_price": "0.0001"}]
         case = {"metered": ["2021-06-30T23:00:00Z 4000", "2021-06-10T08:00:00Z 4000"], "prices": prices}
         row = ask(facts_of(case))[0]
-        assert [(line["reading"], line["value"]) for line in row["billed"]["readings"]] == [("R21", "8000"), ("R21", "4000")]
-        assert [(line["reading"], line["value"]) for line in row["amount"]["readings"]] == [("R21", "0.80"), ("R21", "0.40")]
+        assert [(line["reading"], line["value"]) for line in row["billed"]["readings"]] == [
+            ("R21", "8000"),
+            ("R21", "4000"),
+        ]
+        assert [(line["reading"], line["value"]) for line in row["amount"]["readings"]] == [
+            ("R21", "0.80"),
+            ("R21", "0.40"),
+        ]
         (row,) = ask(facts_of({"metered": ["2021-06-10T08:00:00Z 4203.25"], "prices": prices}))
-        assert [(line["reading"], line["value"]) for line in row["amount"]["readings"]] == [("R9", "0.42"), ("R9", "0.4204")]
+        assert [(line["reading"], line["value"]) for line in row["amount"]["readings"]] == [
+            ("R9", "0.42"),
+            ("R9", "0.4204"),
+        ]
 
     def test_one_row_for_each_resource_and_place(self) -> None:
         """Each month, Region and resource type has a row, whatever the subregion; rows are sorted."""
@@ -129,7 +175,9 @@ class TestRows:
             entry("2021-06-10T08:00:00Z 100", resource="another"),
             entry("2021-05-10T08:00:00Z 100"),
         ]
-        rows = ask([recorded("consumption.recorded", "ACC-1/consumption/c", {"entries": entries}, RECORDED_AT)])
+        rows = ask(
+            [recorded("consumption.recorded", "ACC-1/consumption/c", {"entries": entries}, RECORDED_AT)]
+        )
         assert [(row["month"], row["region"], row["resource"], row["metered"]) for row in rows] == [
             ("2021-05", "eu-west-2", "tinav5.c4r8p2", "100"),
             ("2021-06", "cloudgouv-eu-west-1", "tinav5.c4r8p2", "100"),
@@ -140,7 +188,12 @@ class TestRows:
     def test_names_no_more_deliveries_than_it_must(self) -> None:
         """A row names the first deliveries only when there are many, and still counts them all."""
         facts = [
-            recorded("consumption.recorded", f"ACC-1/consumption/{number}", {"entries": [entry("2021-06-10T08:00:00Z 60")]}, RECORDED_AT)
+            recorded(
+                "consumption.recorded",
+                f"ACC-1/consumption/{number}",
+                {"entries": [entry("2021-06-10T08:00:00Z 60")]},
+                RECORDED_AT,
+            )
             for number in range(MOST_CITED + 20)
         ]
         (row,) = ask(facts)
@@ -153,7 +206,11 @@ class TestRows:
             {"effective": "2021-01-05", "unit": "second", "unit_price": "0.01"},
             {"effective": "2021-06-15", "unit": "second", "unit_price": "0.01", "currency": "USD"},
         ]
-        (row,) = ask(facts_of({"metered": ["2021-06-10T08:00:00Z 7200", "2021-06-20T08:00:00Z 7200"], "prices": prices}))
+        (row,) = ask(
+            facts_of(
+                {"metered": ["2021-06-10T08:00:00Z 7200", "2021-06-20T08:00:00Z 7200"], "prices": prices}
+            )
+        )
         assert row["amount"] is None
 
     def test_later_of_two_prices_of_one_day(self) -> None:
@@ -183,8 +240,12 @@ class TestRows:
             ask([], "R9=3")
 
 
-QUANTITIES = st.decimals(0, 10**7, allow_nan=False, allow_infinity=False, places=6).map(lambda number: format(number, "f"))
-STARTS = st.datetimes(instants.datetime(2021, 5, 25), instants.datetime(2021, 7, 5), timezones=st.just(instants.UTC))  # type: ignore[attr-defined] # noqa: DTZ001
+QUANTITIES = st.decimals(0, 10**7, allow_nan=False, allow_infinity=False, places=6).map(
+    lambda number: format(number, "f")
+)
+STARTS = st.datetimes(
+    instants.datetime(2021, 5, 25), instants.datetime(2021, 7, 5), timezones=st.just(instants.UTC)
+)  # type: ignore[attr-defined]
 METERED = st.lists(st.tuples(STARTS, QUANTITIES), min_size=1, max_size=12)
 
 
@@ -196,25 +257,42 @@ class TestProperties:
     def test_billed_is_the_next_second_and_an_hour_at_least(self, metered: list[Any], chosen: str) -> None:
         """What is billed is whole, at least what was metered, less than an hour more, and an hour if used."""
         entries = [entry(f"{instants.canonical(start)} {quantity}") for start, quantity in metered]
-        rows = ask([recorded("consumption.recorded", "ACC-1/consumption/c", {"entries": entries}, RECORDED_AT)], chosen)
+        rows = ask(
+            [recorded("consumption.recorded", "ACC-1/consumption/c", {"entries": entries}, RECORDED_AT)],
+            chosen,
+        )
         for row in rows:
             exact, billed = Fraction(row["metered"]), Fraction(row["billed"]["value"])
             assert billed == (max(3600, math.ceil(exact)) if exact else 0)
             assert exact <= billed < exact + 3600 or exact == billed == 0
-        assert sum(Fraction(row["metered"]) for row in rows) == sum(Fraction(quantity) for _, quantity in metered)
+        assert sum(Fraction(row["metered"]) for row in rows) == sum(
+            Fraction(quantity) for _, quantity in metered
+        )
 
     @settings(max_examples=100, deadline=None)
     @given(METERED, METERED, st.data())
     def test_corrections_replace(self, metered: list[Any], added: list[Any], data: st.DataObject) -> None:
         """A corrected delivery is counted as if its standing entries alone had been delivered."""
-        old, new = ([entry(f"{instants.canonical(start)} {quantity}") for start, quantity in rows] for rows in (metered, added))
+        old, new = (
+            [entry(f"{instants.canonical(start)} {quantity}") for start, quantity in rows]
+            for rows in (metered, added)
+        )
         replaced = data.draw(st.lists(st.integers(0, len(old) - 1)))
-        corrected = ask([
-            recorded("consumption.recorded", "ACC-1/consumption/c", {"entries": old}, RECORDED_AT),
-            recorded("consumption.corrected", "ACC-1/consumption/c", {"replaces": sorted(set(replaced)), "entries": new}, RECORDED_AT),
-        ])  # fmt: skip
+        corrected = ask(
+            [
+                recorded("consumption.recorded", "ACC-1/consumption/c", {"entries": old}, RECORDED_AT),
+                recorded(
+                    "consumption.corrected",
+                    "ACC-1/consumption/c",
+                    {"replaces": sorted(set(replaced)), "entries": new},
+                    RECORDED_AT,
+                ),
+            ]
+        )
         standing = [row for number, row in enumerate(old) if number not in replaced] + new
-        direct = ask([recorded("consumption.recorded", "ACC-1/consumption/d", {"entries": standing}, RECORDED_AT)])
+        direct = ask(
+            [recorded("consumption.recorded", "ACC-1/consumption/d", {"entries": standing}, RECORDED_AT)]
+        )
         assert Counter(map(figures, corrected)) == Counter(map(figures, direct))
 
 
