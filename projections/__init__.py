@@ -1,1 +1,20 @@
-"""projections."""
+"""Questions that the record answers, one file each; ``PROJECTIONS`` holds them by name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from projections.acceptance import ACCEPTANCE
+from projections.balance import BALANCE
+from projections.contract import CONTRACT
+from projections.invoices import INVOICES
+from projections.notifications import NOTIFICATIONS
+from projections.question import Projection
+from projections.timeline import TIMELINE
+from projections.usage import USAGE
+
+PROJECTIONS: Final[dict[str, Projection]] = {
+    projection.name: projection
+    for projection in (CONTRACT, ACCEPTANCE, INVOICES, BALANCE, USAGE, NOTIFICATIONS, TIMELINE)
+}
+"""Every projection by the name it is asked under."""
