@@ -1,0 +1,195 @@
+"""Questions about the record: accounts, projections, subjects, explanations, the log itself."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Path, Query, Response
+
+from api.documented import problems
+from api.facts import clear_facts
+from api.schemas import (
+    ACCOUNT_PATTERN,
+    SUBJECT_PATTERN,
+    AccountsAnswer,
+    Answer,
+    Explanation,
+    LogPage,
+    SubjectAnswer,
+)
+from api.services import Auditor, Reader, ServicesOf, check_account, check_subject
+from ledger.contract.finding import Readings
+from ledger.contract.readings import check
+from ledger.facts.catalogue import COMMON, account_of
+from ledger.instants import RFC3339_PATTERN, parse_instant
+from ledger.log.merkle import leaf_hash
+
+router = APIRouter()
+LARGEST_PAGE = 1000
+_LARGEST_POSITION = 2**62
+
+AsOf = Annotated[
+    str | None,
+    Query(pattern=RFC3339_PATTERN, description="Facts with a later legal time are left out; without it, now."),
+]
+KnownAt = Annotated[
+    str | None,
+    Query(pattern=RFC3339_PATTERN, description="Only what was recorded before the first commit stamped after it."),
+]
+ReadingChoices = Annotated[
+    list[str],
+    Query(alias="reading", description="A reading other than the primary one, such as R2=2.", examples=["R2=2"]),
+]
+Account = Annotated[str, Path(pattern=ACCOUNT_PATTERN, examples=["ACC-1"])]
+Subject = Annotated[str, Path(pattern=SUBJECT_PATTERN, max_length=515, examples=["ACC-1/invoice/F-2021-06"])]
+
+
+def _json(answer: object) -> Response:
+    return Response(orjson.dumps(answer), media_type="application/json")
+
+
+def instant_of(given: str | None) -> datetime | None:
+    """An instant of the query, in UTC."""
+    return None if given is None else parse_instant(given)
+
+
+def readings_of(choices: list[str]) -> Readings:
+    """The readings chosen in the query, each of the register."""
+    readings = Readings.parse(choices)
+    check(readings)
+    return readings
+
+
+@router.get(
+    "/v1/accounts",
+    tags=["answers"],
+    operation_id="list_accounts",
+    response_class=Response,
+    responses={200: {"model": AccountsAnswer}, **problems(401, 403)},
+)
+def list_accounts(shared: ServicesOf, calling: Reader) -> Response:
+    """The accounts that the caller may read, by name."""
+    accounts = [name for name in shared.runtime.record.accounts() if calling.may_read_account(name)]
+    return _json({"accounts": accounts})
+
+
+@router.get(
+    "/v1/accounts/{account}/{projection}",
+    tags=["answers"],
+    operation_id="ask",
+    response_class=Response,
+    responses={200: {"model": Answer}, **problems(401, 403, 404, 422)},
+)
+def ask(
+    shared: ServicesOf,
+    calling: Reader,
+    account: Account,
+    projection: Annotated[str, Path(examples=["acceptance"])],
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    reading: ReadingChoices = [],  # noqa: B006 - FastAPI copies defaults
+    limit: Annotated[int | None, Query(ge=1, le=LARGEST_PAGE, description="rows at most")] = None,
+    after: Annotated[str | None, Query(max_length=1024, description="only rows after this one")] = None,
+) -> Response:
+    """What the contract makes of an account's facts, as of an instant, with reasons.
+
+    An answer shows everything that was acknowledged before the call.
+    """
+    check_account(calling, account)
+    with shared.metrics.timed(shared.metrics.answering.labels(_label(shared, projection))):
+        answer = shared.runtime.answers.ask(
+            projection,
+            account,
+            as_of=instant_of(as_of),
+            known_at=instant_of(known_at),
+            readings=readings_of(reading),
+            limit=limit,
+            after=after,
+        )
+    return _json(answer)
+
+
+def _label(_shared: ServicesOf, projection: str) -> str:
+    """The projection's name, or one word for all that do not exist: labels must stay few."""
+    from projections import PROJECTIONS
+
+    return projection if projection in PROJECTIONS else "unknown"
+
+
+@router.get(
+    "/v1/subjects/{subject:path}/explanation",
+    tags=["subjects"],
+    operation_id="explain",
+    response_class=Response,
+    responses={200: {"model": Explanation}, **problems(401, 403, 404, 422)},
+)
+def explain(
+    shared: ServicesOf,
+    calling: Reader,
+    subject: Subject,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    reading: ReadingChoices = [],  # noqa: B006 - FastAPI copies defaults
+) -> Response:
+    """Every conclusion that rests on a subject, with rule, article, reading and facts."""
+    check_subject(calling, subject)
+    answer = shared.runtime.answers.explain(
+        subject, as_of=instant_of(as_of), known_at=instant_of(known_at), readings=readings_of(reading)
+    )
+    return _json(answer)
+
+
+@router.get(
+    "/v1/subjects/{subject:path}",
+    tags=["subjects"],
+    operation_id="read_subject",
+    response_class=Response,
+    responses={200: {"model": SubjectAnswer}, **problems(401, 403, 404, 422)},
+)
+def read_subject(shared: ServicesOf, calling: Reader, subject: Subject) -> Response:
+    """Every fact of one subject, oldest first."""
+    check_subject(calling, subject)
+    account = account_of(subject)
+    facts = clear_facts(shared.runtime.record, subject)
+    return _json({"subject": subject, "account": None if account == COMMON else account, "facts": facts})
+
+
+@router.get(
+    "/v1/facts",
+    tags=["facts"],
+    operation_id="read_log",
+    response_class=Response,
+    responses={200: {"model": LogPage}, **problems(401, 403, 422)},
+)
+def read_log(
+    shared: ServicesOf,
+    _calling: Auditor,
+    after: Annotated[int, Query(ge=-1, le=_LARGEST_POSITION, description="the last position already read")] = -1,
+    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="leaves at most")] = 100,
+) -> Response:
+    """The log itself, leaf by leaf, stamps included; for auditors."""
+    record = shared.runtime.record
+    size = record.size()
+    leaves = [_leaf(*row) for row in record.scan(after + 1, limit)]
+    last = leaves[-1]["position"] if leaves else after
+    return _json({"size": size, "leaves": leaves, "next": last if last + 1 < size else None})
+
+
+def _leaf(position: int, subject: str, version: int, type_: str, leaf: bytes) -> dict[str, Any]:
+    return {
+        "position": position,
+        "subject": subject,
+        "version": version,
+        "type": type_,
+        "leaf": leaf.decode("utf-8"),
+        "leaf_base64": base64.b64encode(leaf).decode(),
+        "leaf_hash": leaf_hash(leaf).hex(),
+    }
+
+
+def now() -> datetime:
+    """The host's clock, for a default ``as_of`` at the edge only."""
+    return datetime.now(UTC)

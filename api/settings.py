@@ -1,0 +1,45 @@
+"""Every setting in one place: ``GREFFE_…`` in the environment, overridden by the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ledger.recorder import DEFAULT_ORIGIN
+
+_MEBIBYTE = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """How this process runs; none of these changes what the contract says.
+
+    ``provider_addresses`` (``GREFFE_PROVIDER_ADDRESSES``, separated by commas) are the addresses that
+    OUTSCALE sends from: what leaves from them is a notification. ``acknowledgement_sender`` signs the
+    automatic acknowledgements of received mail. ``api_key`` is a key of all rights for automation, never
+    written down here.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="GREFFE_", extra="ignore", frozen=True)
+
+    db: str = "sqlite:///greffe.db"
+    mail: str | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65_535)
+    origin: str = DEFAULT_ORIGIN
+    provider_addresses: Annotated[tuple[str, ...], NoDecode] = ()
+    acknowledgement_sender: str | None = None
+    lmtp_port: int | None = Field(default=None, ge=0, le=65_535)
+    api_key: SecretStr | None = Field(default=None, min_length=32)
+    access: Path | None = None
+    largest_body_bytes: int = Field(default=64 * _MEBIBYTE, ge=1)
+    drain_seconds: int = Field(default=15, ge=1)
+
+    @field_validator("provider_addresses", mode="before")
+    @classmethod
+    def _separated_by_commas(cls, given: object) -> object:
+        if isinstance(given, str):
+            return tuple(part.strip() for part in given.split(",") if part.strip())
+        return given
