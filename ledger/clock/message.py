@@ -68,6 +68,12 @@ class Found:
     sent: bytes
 
     @property
+    def return_path(self) -> str | None:
+        """The envelope sender that the server wrote on top: empty when null, ``None`` when not written."""
+        match = re.match(rb"Return-Path:[ \t]*<([^>\r\n]*)>", self.raw, re.IGNORECASE)
+        return match.group(1).decode("utf-8", "replace") if match else None
+
+    @property
     def digest(self) -> str:
         """The digest that the message carries, or nothing when it is no stamping message."""
         if not self.sent:
