@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import wraps
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 from ledger import instants, money
 from ledger.errors import WrongCallError
@@ -181,4 +181,4 @@ PRIMARY = Readings({})
 
 def value_of(conclusion: Conclusion[T] | None) -> T | None:
     """The bare value of a conclusion that may be absent."""
-    return None if conclusion is None else cast(T, conclusion.value)
+    return None if conclusion is None else conclusion.value
