@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
-from ledger.contract.clauses import acceptance, reserves, usage
+from ledger.contract.clauses import (
+    acceptance,
+    balance,
+    contestation,
+    endings,
+    formation,
+    notification,
+    payment,
+    reserves,
+    usage,
+)
 
-__all__ = ["acceptance", "reserves", "usage"]
+__all__ = [
+    "acceptance",
+    "balance",
+    "contestation",
+    "endings",
+    "formation",
+    "notification",
+    "payment",
+    "reserves",
+    "usage",
+]

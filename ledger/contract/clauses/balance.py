@@ -1,0 +1,225 @@
+"""The balance of an account: what is owed, overdue, disputed, and what credits take off (arts. 11, 15.3).
+
+One balance is of one currency: amounts of two currencies are never added. The indemnity for recovery
+costs is fixed in euros (Code de commerce, art. D441-5), so it counts in the euro balance whatever the
+currency of its invoice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from ledger import instants, money
+from ledger.contract.clauses.contestation import DISPUTED_READINGS, Contested, disputed_of
+from ledger.contract.clauses.payment import (
+    INTEREST_READINGS,
+    LATENESS_READINGS,
+    Invoice,
+    indemnity_of,
+    interest_of,
+    interest_segments,
+    is_overdue,
+)
+from ledger.contract.finding import Conclusion, Readings, Reason, clause
+from ledger.contract.rates import Rates
+from ledger.contract.readings import weighed
+from ledger.contract.terms import Terms
+
+EURO = "EUR"
+_CREDIT_YEARS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """A service-level credit: usable from ``granted_at``, for one year from the stamp of its claim."""
+
+    fact: Reason
+    granted_at: datetime
+    claimed_at: datetime
+    amount: Decimal
+
+    @property
+    def expires_at(self) -> datetime:
+        """The first instant too late to use it."""
+        return instants.end_of_years(instants.paris_date(self.claimed_at), _CREDIT_YEARS)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Some credit set against an invoice."""
+
+    fact: Reason
+    used_at: datetime
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The invoices of one currency, and what else the balance of that currency holds.
+
+    ``indemnified`` are the invoices whose indemnities count in it: those of every currency in the euro
+    balance, none in another.
+    """
+
+    currency: str
+    contested: tuple[Contested, ...]
+    indemnified: tuple[Invoice, ...]
+    granted: tuple[Credit, ...] = ()
+    uses: tuple[Use, ...] = ()
+
+    @property
+    def invoices(self) -> tuple[Invoice, ...]:
+        """The invoices of this currency."""
+        return tuple(row.invoice for row in self.contested)
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Every fact of the history of its invoices."""
+        return tuple(fact for invoice in self.invoices for fact in invoice.reasons)
+
+
+@clause("15.3")
+def amount_due(account: Account) -> Conclusion[Decimal]:
+    """Invoiced less credited less paid; negative when the client paid more than it owed.
+
+    « Les factures sont payables comptant »
+    """
+    return Conclusion(money.exact_sum(invoice.left for invoice in account.invoices), account.reasons)
+
+
+@clause("15.3")
+def amount_overdue(account: Account, as_of: datetime, readings: Readings) -> Conclusion[Decimal]:
+    """What is unpaid of invoices that are late.
+
+    « A défaut de disposition autre dans les “Conditions Particulières et Dérogatoires”, les factures sont
+    payables à réception. »
+    """
+
+    def conclude(chosen: Readings) -> Conclusion[Decimal]:
+        late = [invoice for invoice in account.invoices if is_overdue(invoice, as_of, chosen)]
+        reasons = tuple(fact for invoice in late for fact in invoice.reasons)
+        return Conclusion(money.exact_sum(invoice.unpaid for invoice in late), reasons)
+
+    return weighed(readings, LATENESS_READINGS, conclude)
+
+
+@clause("15.3")
+def amount_disputed(account: Account, terms: Terms, readings: Readings) -> Conclusion[Decimal]:
+    """What is disputed in time and unsettled, of each invoice at most what is unpaid (R14).
+
+    « À défaut de contestation d’une facture par le CLIENT, dans un délai de 10 (dix) jours après son
+    émission, le CLIENT sera réputé l’avoir irrévocablement acceptée. »
+    """
+    facts = tuple(
+        fact
+        for row in account.contested
+        if row.disputes
+        for fact in (
+            row.invoice.fact,
+            *(dispute.fact for dispute in row.disputes),
+            *(settlement.fact for settlement in row.settlements),
+        )
+    )
+
+    def conclude(chosen: Readings) -> Conclusion[Decimal]:
+        held = (min(disputed_of(row, terms, chosen), row.invoice.unpaid) for row in account.contested)
+        return Conclusion(money.exact_sum(held), facts)
+
+    return weighed(readings, DISPUTED_READINGS, conclude)
+
+
+@clause("15.3")
+def total_indemnity(
+    account: Account, terms: Terms, as_of: datetime, readings: Readings
+) -> Conclusion[Decimal]:
+    """The indemnities for recovery costs, one per invoice ever late.
+
+    « une indemnité forfaitaire pour frais de recouvrement d’un montant légal de 40 euros »
+    """
+    reasons = tuple(fact for invoice in account.indemnified for fact in invoice.reasons)
+    return weighed(
+        readings,
+        LATENESS_READINGS,
+        lambda chosen: Conclusion(_indemnities(account, terms, as_of, chosen), reasons),
+    )
+
+
+def _indemnities(account: Account, terms: Terms, as_of: datetime, readings: Readings) -> Decimal:
+    return money.exact_sum(indemnity_of(invoice, terms, as_of, readings) for invoice in account.indemnified)
+
+
+@clause("15.3")
+def total_interest(
+    account: Account, rates: Rates, terms: Terms, as_of: datetime, readings: Readings
+) -> Conclusion[Decimal | None]:
+    """The late interest of every invoice, each rounded by itself; ``None`` when a rate is missing.
+
+    « Des pénalités de retard seront aussi dues dès le premier jour de retard de paiement au prorata
+    temporis au taux de base de la Banque Centrale Européenne (BCE) majoré de 10 points de pourcentage. »
+    """
+    return weighed(
+        readings,
+        INTEREST_READINGS,
+        lambda chosen: Conclusion(_interest(account, rates, terms, as_of, chosen), account.reasons),
+    )
+
+
+def _interest(
+    account: Account, rates: Rates, terms: Terms, as_of: datetime, readings: Readings
+) -> Decimal | None:
+    total = money.NIL
+    for invoice in account.invoices:
+        interest = interest_of(interest_segments(invoice, rates, terms, as_of, readings), readings)
+        if interest is None:
+            return None
+        total = money.exact_sum((total, interest))
+    return total
+
+
+@clause("11")
+def usable_credits(account: Account, as_of: datetime) -> Conclusion[Decimal]:
+    """What is left of credits granted, within their year, the oldest used first whatever was named.
+
+    « d’un crédit à valoir sur le prix des Prestations, valable pendant une durée de 1 (un) an »
+    """
+    facts = (*(credit.fact for credit in account.granted), *(use.fact for use in account.uses))
+    return Conclusion(_left(account.granted, account.uses, as_of), facts)
+
+
+def _left(granted: Iterable[Credit], uses: Sequence[Use], as_of: datetime) -> Decimal:
+    """What uses leave: each takes from the oldest credits usable at its own instant."""
+    credits_ = sorted(granted, key=lambda credit: credit.granted_at)
+    left = [credit.amount for credit in credits_]
+    for use in sorted(uses, key=lambda use: use.used_at):
+        wanted = use.amount
+        for place, credit in enumerate(credits_):
+            if credit.granted_at <= use.used_at < credit.expires_at:
+                taken = min(wanted, left[place])
+                left[place] -= taken
+                wanted -= taken
+    usable = (amount for credit, amount in zip(credits_, left, strict=True) if as_of < credit.expires_at)
+    return money.exact_sum(usable)
+
+
+@clause("15.3")
+def balance_total(
+    account: Account, rates: Rates, terms: Terms, as_of: datetime, readings: Readings
+) -> Conclusion[Decimal | None]:
+    """Due, indemnities and interest, less usable credits; ``None`` when the interest is not known.
+
+    « En sus de l’indemnité et des pénalités ci-dessus »
+    """
+    due = amount_due(account).value
+    credits_ = usable_credits(account, as_of).value
+
+    def conclude(chosen: Readings) -> Conclusion[Decimal | None]:
+        interest = _interest(account, rates, terms, as_of, chosen)
+        if interest is None:
+            return Conclusion(None, account.reasons)
+        indemnities = _indemnities(account, terms, as_of, chosen)
+        return Conclusion(money.exact_sum((due, indemnities, interest, -credits_)), account.reasons)
+
+    return weighed(readings, INTEREST_READINGS, conclude)

@@ -1,0 +1,347 @@
+"""How a contract ends, and the state it is in (arts. 3.4.1, 4, 6, 7, 9.2, 18, 27).
+
+Dates are Paris dates. ``effective`` is the date of effect; the contract has ended from the end of that
+day on. ``recover_data_before`` and ``erasable_from`` are first instants too late, in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from ledger import instants
+from ledger.contract.clauses.formation import FORMATION_READINGS, Subscription, formation
+from ledger.contract.clauses.notification import Addresses, Letter, why_no_effect
+from ledger.contract.finding import Conclusion, Readings, Reason, clause
+from ledger.contract.readings import choice, weighed
+from ledger.contract.terms import Terms
+
+Party = Literal["client", "outscale"]
+Ground = Literal["convenience", "art3.4.1", "art6", "art7", "art9.2", "art27"]
+ContractStatus = Literal[
+    "none",
+    "incomplete",
+    "active",
+    "in_verification",
+    "under_notice",
+    "suspended",
+    "terminating",
+    "terminated",
+]
+
+NOTICE_READINGS = ("R3", "R4", "R12")
+EFFECT_READINGS = (*NOTICE_READINGS, "R17")
+DATA_READINGS = (*EFFECT_READINGS, "R5", "R20")
+STATUS_READINGS = (*EFFECT_READINGS, *FORMATION_READINGS)
+
+_ONE_DAY = timedelta(days=1)
+_START_OF_DAY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FormalNotice:
+    """A formal notice (mise en demeure), what carried it, and when its breach was remedied, if it was."""
+
+    fact: Reason
+    sent_at: datetime
+    by: Party
+    letter: Letter
+    remedied: Reason | None = None
+    remedied_at: datetime | None = None
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Notice, mail and remedy."""
+        remedy = () if self.remedied is None else (self.remedied,)
+        return (self.fact, *self.letter.reasons, *remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class Termination:
+    """A termination as notified; ``acknowledged`` is OUTSCALE's answer, ``receipt`` the automatic one."""
+
+    fact: Reason
+    notified_at: datetime
+    by: Party
+    ground: Ground
+    letter: Letter
+    rests_on: str | None = None
+    acknowledged: Reason | None = None
+    acknowledged_at: datetime | None = None
+    receipt: Reason | None = None
+    receipt_at: datetime | None = None
+
+    @property
+    def without_notice(self) -> bool:
+        """Whether it takes effect at once: arts. 3.4.1 and 27, and the client's under art. 6."""
+        return self.ground in ("art3.4.1", "art27") or (self.ground == "art6" and self.by == "client")
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Termination, mail and acknowledgements."""
+        answers = tuple(fact for fact in (self.acknowledged, self.receipt) if fact is not None)
+        return (self.fact, *self.letter.reasons, *answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """When a termination starts its delay and takes effect, or ``why`` it does not."""
+
+    starts_at: datetime | None
+    effective: date | None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Everything that the state of a contract rests on, in order of legal time."""
+
+    subscription: Subscription
+    addresses: Addresses = field(default_factory=Addresses)
+    notices: tuple[FormalNotice, ...] = ()
+    terminations: tuple[Termination, ...] = ()
+    suspensions: tuple[Reason, ...] = ()
+    verifications: tuple[Reason, ...] = ()
+    deactivated_at: datetime | None = None
+
+
+def time_to_remedy(notice: FormalNotice, terms: Terms, readings: Readings) -> instants.ClearDays:
+    """The two ends of the clear days in which a breach may be remedied (R4)."""
+    moved = terms.delays.moved_to_working_day or choice(readings, "R4") > 1
+    sent_on = instants.paris_date(notice.sent_at)
+    return instants.act_within_clear_days(sent_on, terms.formal_notice.remedy_clear_days, moved=moved)
+
+
+def lost_from(notice: FormalNotice, terms: Terms, readings: Readings) -> datetime:
+    """From when the delay of a formal notice is over (R3)."""
+    ends = time_to_remedy(notice, terms, readings)
+    return ends.forfeit_after if choice(readings, "R3") == 1 else ends.act_by
+
+
+def is_effective(notice: FormalNotice, addresses: Addresses, readings: Readings) -> bool:
+    """Whether a formal notice came by mail, and to the right address (arts. 7, 23)."""
+    sent_at, letter = notice.sent_at, notice.letter
+    return why_no_effect(letter, notice.by, sent_at, addresses, readings, own_address=False) is None
+
+
+def is_remedied(notice: FormalNotice, terms: Terms, readings: Readings) -> bool:
+    """Whether the breach was remedied before the delay was lost; a later remedy is none."""
+    return notice.remedied_at is not None and notice.remedied_at < lost_from(notice, terms, readings)
+
+
+def effect_of(termination: Termination, relation: Relation, terms: Terms, readings: Readings) -> Effect:
+    """The effect of one termination under one choice of readings."""
+    return (
+        _refusal(termination, relation, terms, readings)
+        or _immediate(termination)
+        or _delayed(termination, terms, readings)
+    )
+
+
+def _refusal(termination: Termination, relation: Relation, terms: Terms, readings: Readings) -> Effect | None:
+    """What keeps a termination from having any effect: its mail, or the formal notice of art. 7."""
+    by_mail = termination.ground != "art27" or termination.letter.carrier is not None
+    own_address = termination.ground == "convenience"
+    why = (
+        why_no_effect(
+            termination.letter,
+            termination.by,
+            termination.notified_at,
+            relation.addresses,
+            readings,
+            own_address=own_address,
+        )
+        if by_mail
+        else None
+    )
+    if why is None and termination.ground == "art7":
+        why = _no_notice(termination, relation, terms, readings)
+    return None if why is None else Effect(None, None, why)
+
+
+def _no_notice(termination: Termination, relation: Relation, terms: Terms, readings: Readings) -> str | None:
+    of_this_party = [
+        notice
+        for notice in relation.notices
+        if notice.by == termination.by and termination.rests_on in (None, notice.fact.subject)
+    ]
+    if not of_this_party:
+        return "art. 7 asks for a formal notice, and it rests on none of the same party"
+    valid = [notice for notice in of_this_party if is_effective(notice, relation.addresses, readings)]
+    if not valid:
+        return "the formal notice that it rests on came by no mail, or to a wrong address"
+    open_ = [notice for notice in valid if not is_remedied(notice, terms, readings)]
+    if not open_:
+        return "the formal notice was remedied in time"
+    if all(termination.notified_at < lost_from(notice, terms, readings) for notice in open_):
+        return "the time to remedy was not over when it was notified"
+    return None
+
+
+def _immediate(termination: Termination) -> Effect | None:
+    if not termination.without_notice:
+        return None
+    return Effect(termination.notified_at, instants.paris_date(termination.notified_at))
+
+
+def _delayed(termination: Termination, terms: Terms, readings: Readings) -> Effect:
+    starts_at = termination.notified_at
+    if termination.by == "client" and termination.ground == "convenience":
+        answered = termination.acknowledged_at if choice(readings, "R17") == 1 else termination.receipt_at
+        if answered is None:
+            return Effect(None, None, "OUTSCALE has not acknowledged it, so its delay has not begun")
+        starts_at = answered
+    days = {
+        "convenience": terms.termination.convenience_clear_days,
+        "art7": terms.termination.breach_clear_days,
+    }.get(termination.ground, terms.termination.blocking_clear_days)
+    return Effect(starts_at, instants.effect_after_clear_days(instants.paris_date(starts_at), days))
+
+
+def decisive(relation: Relation, terms: Terms, readings: Readings) -> tuple[Termination, Effect] | None:
+    """The termination that takes effect first; when none does, the last one notified, and why not."""
+    effects = [(item, effect_of(item, relation, terms, readings)) for item in relation.terminations]
+    taking = [(item, effect) for item, effect in effects if effect.effective is not None]
+    if taking:
+        return min(taking, key=lambda pair: (pair[1].effective or date.max, pair[1].starts_at))
+    return effects[-1] if effects else None
+
+
+@clause("4, 6, 7")
+def termination_effective(relation: Relation, terms: Terms, readings: Readings) -> Conclusion[date | None]:
+    """The Paris date on which the contract ends; ``None`` when no termination takes effect.
+
+    « La résiliation sera effective 15 (quinze) jours francs après (i) l’accusé de réception de OUTSCALE si
+    la résiliation est à l’initiative du CLIENT ou (ii) la date d’envoi du mail de résiliation de OUTSCALE si
+    cette dernière est à l’initiative de la résiliation. »
+    « notifier au CLIENT par email la résiliation du Contrat
+    sous 10 (dix) jours francs »
+    « Le CLIENT pourra aussi notifier la résiliation sans préavis du Contrat »
+    « En ce cas, la résiliation sera effective, de plein droit et sans recours au juge, 10 (dix) jours
+    francs après l’envoi de l’email de résiliation. »
+    """
+
+    def conclude(chosen: Readings) -> Conclusion[date | None]:
+        found = decisive(relation, terms, chosen)
+        return Conclusion(None if found is None else found[1].effective, _reasons(relation))
+
+    return weighed(readings, EFFECT_READINGS, conclude)
+
+
+def _reasons(relation: Relation) -> tuple[Reason, ...]:
+    resting = tuple(fact for item in relation.terminations for fact in item.reasons)
+    on_notice = any(item.ground == "art7" for item in relation.terminations)
+    notices = tuple(fact for notice in relation.notices for fact in notice.reasons) if on_notice else ()
+    return (*resting, *notices)
+
+
+@clause("18.1")
+def recover_data_before(relation: Relation, terms: Terms, readings: Readings) -> Conclusion[datetime | None]:
+    """Before which instant the client must have recovered its data (R5, R20).
+
+    « si la date de résiliation effective tombe un 3 mai, le CLIENT devra impérativement avoir
+    récupéré toutes ses Données avant le 3 mai minuit heure de Paris »
+    """
+    return _data_instant(relation, terms, readings, erasure=False)
+
+
+@clause("18.1")
+def erasable_from(relation: Relation, terms: Terms, readings: Readings) -> Conclusion[datetime | None]:
+    """From which instant OUTSCALE may erase the client's data (R5, R20).
+
+    « celles-ci seront irrévocablement effacées par OUTSCALE »
+    « dès la désactivation d’un compte, les données restent accessibles pendant 90 jours »
+    """
+    return _data_instant(relation, terms, readings, erasure=True)
+
+
+def _data_instant(
+    relation: Relation, terms: Terms, readings: Readings, *, erasure: bool
+) -> Conclusion[datetime | None]:
+    def conclude(chosen: Readings) -> Conclusion[datetime | None]:
+        found = decisive(relation, terms, chosen)
+        at = None if found is None else _data_end(*found, relation, terms, chosen, erasure=erasure)
+        return Conclusion(at, _reasons(relation))
+
+    return weighed(readings, DATA_READINGS, conclude)
+
+
+def _data_end(  # noqa: PLR0913 - what the two instants depend on
+    termination: Termination,
+    effect: Effect,
+    relation: Relation,
+    terms: Terms,
+    readings: Readings,
+    *,
+    erasure: bool,
+) -> datetime | None:
+    """One of the two ends of the client's data.
+
+    Without notice both are the end of the day. Accessible for 90 days (R20, second reading): from the
+    day the account was disabled, else from the date of effect.
+    """
+    if effect.effective is None:
+        return None
+    if choice(readings, "R20") > 1:
+        disabled = relation.deactivated_at
+        start = effect.effective if disabled is None else instants.paris_date(disabled)
+        return instants.end_of_days(start, terms.data.kept_after_disabling_days)
+    number = choice(readings, "R5")
+    at_start = not termination.without_notice and (number == _START_OF_DAY or (number == 1 and not erasure))
+    return instants.paris_midnight(effect.effective if at_start else effect.effective + _ONE_DAY)
+
+
+@clause("4, 6, 7")
+def contract_status(
+    relation: Relation, terms: Terms, as_of: datetime, readings: Readings
+) -> Conclusion[ContractStatus]:
+    """The state of the contract, the first that holds (``clauses.md`` §3, Contract state).
+
+    « La résiliation sera effective 15 (quinze) jours francs après »
+    « pourra bloquer lesdites ressources et suspendre ses
+    Prestations »
+    « l’autre Partie lui notifiera par email sa mise en
+    demeure de remédier au manquement dans un délai de 7 (sept) jours francs »
+    """
+
+    def conclude(chosen: Readings) -> Conclusion[ContractStatus]:
+        status, because = _status(relation, terms, as_of, chosen)
+        return Conclusion(status, tuple(because))
+
+    return weighed(readings, STATUS_READINGS, conclude)
+
+
+def _status(
+    relation: Relation, terms: Terms, as_of: datetime, readings: Readings
+) -> tuple[ContractStatus, Sequence[Reason]]:
+    ended = decisive(relation, terms, readings)
+    if ended is not None and ended[1].effective is not None:
+        over = as_of >= instants.paris_midnight(ended[1].effective + _ONE_DAY)
+        return ("terminated" if over else "terminating"), _reasons(relation)
+    if relation.suspensions:
+        return "suspended", relation.suspensions
+    if relation.verifications:
+        return "in_verification", relation.verifications
+    notices = _pending(relation, terms, readings)
+    if notices:
+        return "under_notice", [fact for notice in notices for fact in notice.reasons]
+    return _initial(relation.subscription, readings)
+
+
+def _pending(relation: Relation, terms: Terms, readings: Readings) -> list[FormalNotice]:
+    return [
+        notice
+        for notice in relation.notices
+        if is_effective(notice, relation.addresses, readings) and not is_remedied(notice, terms, readings)
+    ]
+
+
+def _initial(subscription: Subscription, readings: Readings) -> tuple[ContractStatus, Sequence[Reason]]:
+    formed = formation(subscription, readings)
+    if formed.value is not None:
+        return "active", formed.because
+    if subscription.opened is None:
+        return "none", ()
+    return "incomplete", (subscription.opened.fact, *formed.because)
