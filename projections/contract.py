@@ -28,7 +28,7 @@ from ledger.contract.clauses.formation import (
 from ledger.contract.clauses.notification import ClientMail, Letter
 from ledger.contract.readings import check
 from ledger.facts.accounts import AccountCorrected, AccountInformation, AccountOpened
-from ledger.facts.agreements import ContractAccepted
+from ledger.facts.agreements import ContractAccepted, VerificationClosed
 from ledger.facts.endings import FormalNoticeSent, TerminationNotified
 from ledger.facts.mail import MailReceived
 from ledger.facts.recorded import Recorded
@@ -101,9 +101,18 @@ class Dossier:
             self.missing if bank is not None else (*self.missing, "bank_details"),
             _step(self.completed),
             _step(max(verified, key=lambda fact: fact.legal_time, default=None)),
-            self._open("verification", "closed"),
+            (*self._open("verification", "closed"), *self._unproven()),
             (*self.informed, *(() if bank is None else (bank,))),
         )
+
+    def _unproven(self) -> Iterable[Recorded]:
+        """Procedures closed without verification, until OUTSCALE validates the account again."""
+        validated = self.last.get("account.validated")
+        for facts in self.by_subject.values():
+            data = facts[-1].data
+            if isinstance(data, VerificationClosed) and data.outcome in ("not_probative", "unanswered"):
+                if validated is None or validated.legal_time < facts[-1].legal_time:
+                    yield facts[-1]
 
     def relation(self) -> Relation:
         """Everything that the state of the contract rests on."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from facts_factory import in_order, recorded
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,22 +14,21 @@ from ledger import instants
 from ledger.contract.finding import PRIMARY, jsonable
 from projections.balance import BALANCE
 from projections.question import Question
-from tests.ledger.contract.facts_factory import in_order, recorded
 
 CENTS = st.integers(0, 300_000).map(lambda cents: f"{Decimal(cents) / 100:.2f}")
 
 
-def balance(*facts, as_of):
+def balance(*facts: Any, as_of: Any) -> Any:
     at = instants.parse_instant(as_of)
     kept = [fact for fact in in_order(*facts) if fact.legal_time <= at]
     return jsonable(BALANCE.answer(kept, Question("ACC-1", at, PRIMARY)))
 
 
-def issued(total="1200.00", name="F1", at="2021-06-01T07:00:00Z", **data):
+def issued(total: Any = "1200.00", name: Any = "F1", at="2021-06-01T07:00:00Z", **data: Any) -> Any:
     return recorded("invoice.issued", f"ACC-1/invoice/{name}", {"total": total, **data}, at)
 
 
-def test_nothing():
+def test_nothing() -> None:
     """An account with no invoice owes nothing, in full: every nil amount is 0.00."""
     answer = balance(as_of="2021-06-01T00:00:00Z")
     values = {key: value["value"] if isinstance(value, dict) else value for key, value in answer.items()}
@@ -36,7 +37,7 @@ def test_nothing():
     assert set(values.values()) == {"0.00"}
 
 
-def test_worked_example():
+def test_worked_example() -> None:
     """1200 paid ten days late: nothing due, 40 and 3.29 for lateness, 43.29 in total."""
     paid = recorded(
         "invoice.paid",
@@ -50,7 +51,7 @@ def test_worked_example():
     assert answer["total"]["value"] == "43.29"
 
 
-def test_interest_adds_the_rounded_rows():
+def test_interest_adds_the_rounded_rows() -> None:
     """Two invoices of one day late at 0.33 each owe 0.66, not the 0.66 of an unrounded sum by luck."""
     answer = balance(issued(), issued(name="F2"), issued(name="F3"), as_of="2021-06-02T08:00:00Z")
     assert answer["late_interest"]["value"] == "0.99"  # the exact sum is 0.986…, rows of 0.33 make 0.99
@@ -58,7 +59,7 @@ def test_interest_adds_the_rounded_rows():
     assert answer["late_interest"]["value"] == "3.69"  # nine rows of 0.41; the exact sum is 3.698…
 
 
-def test_disputed_at_most_what_is_unpaid():
+def test_disputed_at_most_what_is_unpaid() -> None:
     """A dispute in part counts its amount, both readings shown, and never more than is unpaid."""
     dispute = recorded("invoice.disputed", "ACC-1/invoice/F1", {"amount": "200.00"}, "2021-06-02T08:00:00Z")
     disputed = balance(issued(), dispute, as_of="2021-06-03T00:00:00Z")["disputed"]
@@ -69,7 +70,7 @@ def test_disputed_at_most_what_is_unpaid():
 
 
 class TestCurrencies:
-    def test_two_currencies_are_never_added(self):
+    def test_two_currencies_are_never_added(self) -> None:
         """Euros stand first, dollars beside them; the euro indemnity of a dollar invoice is in euros."""
         answer = balance(issued(), issued("500.00", "F2", currency="USD"), as_of="2021-06-02T08:00:00Z")
         (dollars,) = answer["other_currencies"]
@@ -84,7 +85,7 @@ class TestCurrencies:
             "0.00",
         )
 
-    def test_dollars_alone(self):
+    def test_dollars_alone(self) -> None:
         """With dollars alone the result is in dollars, and the euro balance holds the indemnities."""
         answer = balance(issued("500.00", currency="USD"), as_of="2021-06-02T08:00:00Z")
         assert (answer["currency"], answer["due"]["value"]) == ("USD", "500.00")
@@ -92,7 +93,7 @@ class TestCurrencies:
 
 
 class TestCredits:
-    def facts(self, *uses):
+    def facts(self, *uses: Any) -> Any:
         claim = "ACC-1/claim/c1"
         return [
             recorded("sla.claimed", claim, {}, "2021-03-01T08:00:00Z"),
@@ -109,13 +110,13 @@ class TestCredits:
             ("2022-03-01T23:00:00Z", "0.00"),
         ],
     )
-    def test_one_year_from_the_claim(self, as_of, usable):
+    def test_one_year_from_the_claim(self, as_of: Any, usable: Any) -> None:
         """Usable from its grant until a year after the stamp of its claim."""
         answer = balance(*self.facts(), as_of=as_of)
         assert answer["sla_credits"]["value"] == usable
         assert answer["total"]["value"] == ("0.00" if usable == "0.00" else "-100.00")
 
-    def test_used(self):
+    def test_used(self) -> None:
         """What was used is gone, and never more than there was."""
         assert (
             balance(*self.facts(("30.00", "2021-05-01T00:00:00Z")), as_of="2021-06-01T00:00:00Z")[
@@ -131,7 +132,7 @@ class TestCredits:
         )
 
 
-def test_total_unknown_without_a_rate():
+def test_total_unknown_without_a_rate() -> None:
     """Where a rate is missing, interest and total are null and the rate is named."""
     answer = balance(issued(at="2030-01-01T08:00:00Z"), as_of="2030-02-01T00:00:00Z")
     assert (answer["late_interest"]["value"], answer["total"]["value"]) == (None, None)
@@ -139,7 +140,7 @@ def test_total_unknown_without_a_rate():
 
 
 @given(st.lists(st.tuples(CENTS, CENTS, CENTS), max_size=4))
-def test_identity(invoices):
+def test_identity(invoices: Any) -> None:
     """Due is invoiced less credited less paid, and total adds indemnities and interest to it."""
     facts = []
     for place, (total, credited, paid) in enumerate(invoices):

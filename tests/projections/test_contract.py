@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from facts_factory import in_order, recorded
 
 from ledger import instants
 from ledger.contract.finding import PRIMARY, Readings, jsonable
 from projections.contract import CONTRACT
 from projections.question import Question
-from tests.ledger.contract.facts_factory import in_order, recorded
 
 EMAIL = "client@acc-1.example"
 IDENTIFICATION = {
@@ -20,11 +22,11 @@ IDENTIFICATION = {
 AT = "2021-01-04T09:00:00Z"
 
 
-def opened(at=AT, **data):
+def opened(at: Any = AT, **data: Any) -> Any:
     return recorded("account.opened", "ACC-1", {"email": EMAIL, "identification": IDENTIFICATION, **data}, at)
 
 
-def formed():
+def formed() -> Any:
     return [
         opened(),
         recorded("contract.accepted", "ACC-1", {"route": "internet", "terms": "2021-06"}, AT),
@@ -40,15 +42,15 @@ def answer(*facts, as_of, readings=()):
     return jsonable(CONTRACT.answer(kept, question))
 
 
-def state(*facts, as_of):
+def state(*facts: Any, as_of: Any) -> Any:
     return answer(*facts, as_of=as_of)["status"]["value"]
 
 
-def notice_by_mail(at, to=EMAIL, kind="formal_notice", name="n1"):
+def notice_by_mail(at: Any, to: Any = EMAIL, kind: Any = "formal_notice", name: Any = "n1") -> Any:
     return recorded("notification.sent", f"ACC-1/notification/{name}", {"kind": kind, "to": to}, at)
 
 
-def summoned(at="2021-06-01T08:00:00Z", to=EMAIL):
+def summoned(at="2021-06-01T08:00:00Z", to: Any = EMAIL) -> Any:
     return [
         notice_by_mail(at, to),
         recorded(
@@ -61,7 +63,7 @@ def summoned(at="2021-06-01T08:00:00Z", to=EMAIL):
     ]
 
 
-def terminated_by_outscale(ground, at, to=EMAIL, **more):
+def terminated_by_outscale(ground: Any, at: Any, to: Any = EMAIL, **more: Any) -> Any:
     return [
         notice_by_mail(at, to, "termination", "t1"),
         recorded(
@@ -71,11 +73,11 @@ def terminated_by_outscale(ground, at, to=EMAIL, **more):
     ]  # fmt: skip
 
 
-def client_mail(at, sender=EMAIL):
+def client_mail(at: Any, sender: Any = EMAIL) -> Any:
     return recorded("mail.received", "ACC-1/mail/m1", {"from": sender, "to": ["support@outscale.com"]}, at)
 
 
-def terminated_by_client(at, ground="convenience", sender=EMAIL):
+def terminated_by_client(at: Any, ground: Any = "convenience", sender: Any = EMAIL) -> Any:
     data = {"by": "client", "ground": ground}
     return [
         client_mail(at, sender),
@@ -84,7 +86,7 @@ def terminated_by_client(at, ground="convenience", sender=EMAIL):
 
 
 class TestFormation:
-    def test_nothing_before_opening(self):
+    def test_nothing_before_opening(self) -> None:
         """Before the account is opened there is no contract, no error and no conclusion."""
         result = answer(as_of=AT)
         assert (result["status"]["value"], result["formed_at"]["value"], result["route"]) == (
@@ -94,7 +96,7 @@ class TestFormation:
         )
         assert (result["terms_in_force"]["value"], result["termination"]) == (None, None)
 
-    def test_by_internet(self):
+    def test_by_internet(self) -> None:
         """Formed once validated with bank details, not before; the other readings are earlier (R22)."""
         facts = [
             opened(),
@@ -116,7 +118,7 @@ class TestFormation:
         early = answer(*facts, as_of="2021-01-04T11:00:00Z")["status"]
         assert {reading["reading"] for reading in early["readings"]} == {"R22"}
 
-    def test_by_order_form(self):
+    def test_by_order_form(self) -> None:
         """By order form it is formed when OUTSCALE accepts the form, whatever else is missing."""
         facts = [
             opened(),
@@ -129,7 +131,7 @@ class TestFormation:
         assert result["formed_at"]["value"] == "2021-01-06T09:00:00Z"
         assert result["terms_in_force"]["value"] == "2021-06"
 
-    def test_derogatory(self):
+    def test_derogatory(self) -> None:
         """A derogatory contract is formed by its acceptance."""
         facts = [
             opened(),
@@ -137,11 +139,8 @@ class TestFormation:
         ]
         assert answer(*facts, as_of="2021-01-07T00:00:00Z")["formed_at"]["value"] == "2021-01-06T09:00:00Z"
 
-    def test_missing_information(self):
+    def test_missing_information(self) -> None:
         """Missing information suspends OUTSCALE's obligations until corrected and then verified."""
-        facts = [
-            opened(identification={**IDENTIFICATION, "vat_number": None} | {"vat_number": "x"}),
-        ]
         bare = recorded("account.opened", "ACC-1", {"email": EMAIL, "identification": {"name": "C"}}, AT)
         rest = formed()[1:]
         result = answer(bare, *rest, as_of="2021-01-05T00:00:00Z")
@@ -156,17 +155,19 @@ class TestFormation:
         verified = recorded("account.validated", "ACC-1", {}, "2021-01-07T00:00:00Z")
         done = answer(bare, *rest, fixed, verified, as_of="2021-01-07T00:00:00Z")
         assert (done["obligations_suspended"]["value"], done["missing_information"]) == (False, [])
-        assert answer(*facts, *rest, as_of="2021-01-05T00:00:00Z")["obligations_suspended"]["value"] is False
+        assert (
+            answer(opened(), *rest, as_of="2021-01-05T00:00:00Z")["obligations_suspended"]["value"] is False
+        )
 
 
 class TestStates:
-    def test_verification(self):
+    def test_verification(self) -> None:
         """A verification under way shows until it is closed, and suspends OUTSCALE's obligations."""
         facts = [
             *formed(),
             recorded("verification.requested", "ACC-1/verification/v", {}, "2021-02-01T08:00:00Z"),
             recorded(
-                "verification.closed", "ACC-1/verification/v", {"probative": True}, "2021-02-02T08:00:00Z"
+                "verification.closed", "ACC-1/verification/v", {"outcome": "verified"}, "2021-02-02T08:00:00Z"
             ),
         ]
         during = answer(*facts, as_of="2021-02-01T08:00:00Z")
@@ -175,8 +176,24 @@ class TestStates:
             True,
         )
         assert state(*facts, as_of="2021-02-02T08:00:00Z") == "active"
+        assert answer(*facts, as_of="2021-02-02T08:00:00Z")["obligations_suspended"]["value"] is False
 
-    def test_notice_then_suspension_then_lifted(self):
+    def test_a_verification_that_proved_nothing(self) -> None:
+        """Closed without proof, the procedure is over and the obligations stay suspended."""
+        facts = [
+            *formed(),
+            recorded("verification.requested", "ACC-1/verification/v", {}, "2021-02-01T08:00:00Z"),
+            recorded(
+                "verification.closed",
+                "ACC-1/verification/v",
+                {"outcome": "unanswered"},
+                "2021-02-02T08:00:00Z",
+            ),
+        ]
+        after = answer(*facts, as_of="2021-02-03T08:00:00Z")
+        assert (after["status"]["value"], after["obligations_suspended"]["value"]) == ("active", True)
+
+    def test_notice_then_suspension_then_lifted(self) -> None:
         """Under notice, then suspended, then under notice again once lifted, active once remedied."""
         facts = [
             *formed(), *summoned(),
@@ -187,11 +204,11 @@ class TestStates:
         days = [state(*facts, as_of=f"2021-06-0{day}T08:00:00Z") for day in range(1, 5)]
         assert days == ["under_notice", "suspended", "under_notice", "active"]
 
-    def test_a_notice_to_a_wrong_address_has_no_effect(self):
+    def test_a_notice_to_a_wrong_address_has_no_effect(self) -> None:
         """A formal notice sent to another address leaves the contract active."""
         assert state(*formed(), *summoned(to="other@acc-1.example"), as_of="2021-06-02T00:00:00Z") == "active"
 
-    def test_a_notice_without_mail_has_no_effect(self):
+    def test_a_notice_without_mail_has_no_effect(self) -> None:
         """A formal notice that no mail carried is recorded, and has no effect (art. 7)."""
         bare = recorded(
             "formal_notice.sent", "ACC-1/formal-notice/f1", {"by": "outscale"}, "2021-06-01T08:00:00Z"
@@ -200,7 +217,7 @@ class TestStates:
 
 
 class TestTermination:
-    def test_by_the_client(self):
+    def test_by_the_client(self) -> None:
         """15 clear days after OUTSCALE's acknowledgement of 17 April: effective on 3 May (art. 4)."""
         facts = [
             *formed(), *terminated_by_client("2021-04-16T08:00:00Z"),
@@ -215,7 +232,7 @@ class TestTermination:
         assert state(*facts, as_of="2021-05-03T21:59:59.999999Z") == "terminating"
         assert state(*facts, as_of="2021-05-03T22:00:00Z") == "terminated"
 
-    def test_readings_of_midnight_and_of_access(self):
+    def test_readings_of_midnight_and_of_access(self) -> None:
         """R5 moves the two ends to one midnight, R20 lets data be accessible for 90 days."""
         facts = [
             *formed(), *terminated_by_client("2021-04-16T08:00:00Z"),
@@ -226,7 +243,7 @@ class TestTermination:
         assert ("R5", "2021-05-03T22:00:00Z") in by_reading
         assert ("R20", "2021-08-01T22:00:00Z") in by_reading
 
-    def test_the_automatic_acknowledgement(self):
+    def test_the_automatic_acknowledgement(self) -> None:
         """Read otherwise, the automatic acknowledgement of receipt starts the delay (R17)."""
         receipt = recorded(
             "notification.sent", "ACC-1/notification/a", {"kind": "acknowledgement", "to": EMAIL, "about": "ACC-1/mail/m1"},
@@ -239,7 +256,7 @@ class TestTermination:
         second = answer(*facts, as_of="2021-04-16T09:00:00Z", readings=["R17=2"])
         assert second["termination"]["effective_date"]["value"] == "2021-05-02"
 
-    def test_from_another_address(self):
+    def test_from_another_address(self) -> None:
         """The client must write from the account's address (art. 4)."""
         facts = [
             *formed(), *terminated_by_client("2021-04-16T08:00:00Z", sender="someone@else.example"),
@@ -249,7 +266,7 @@ class TestTermination:
         assert result["termination"]["effective_date"]["value"] is None
         assert result["status"]["value"] == "active"
 
-    def test_by_outscale(self):
+    def test_by_outscale(self) -> None:
         """15 clear days after its own mail, counted in Paris; nothing when sent to a wrong address."""
         facts = [*formed(), *terminated_by_outscale("convenience", "2021-04-16T22:30:00Z")]
         assert (
@@ -268,12 +285,12 @@ class TestTermination:
             ("art27", "2021-04-16"),
         ],
     )
-    def test_grounds_of_outscale(self, ground, date):
+    def test_grounds_of_outscale(self, ground: Any, date: Any) -> None:
         """10 clear days under arts. 6 and 9.2; at once under arts. 3.4.1 and 27."""
         facts = [*formed(), *terminated_by_outscale(ground, "2021-04-16T08:00:00Z")]
         assert answer(*facts, as_of="2021-04-16T09:00:00Z")["termination"]["effective_date"]["value"] == date
 
-    def test_without_notice_both_ends_are_the_end_of_the_day(self):
+    def test_without_notice_both_ends_are_the_end_of_the_day(self) -> None:
         """The client's termination under art. 6 ends everything with its day."""
         facts = [*formed(), *terminated_by_client("2021-04-16T08:00:00Z", "art6")]
         end = answer(*facts, as_of="2021-04-16T09:00:00Z")["termination"]
@@ -283,7 +300,7 @@ class TestTermination:
     @pytest.mark.parametrize(
         ("at", "effective"), [("2021-06-09T21:59:59.999999Z", None), ("2021-06-09T22:00:00Z", "2021-06-21")]
     )
-    def test_after_a_formal_notice(self, at, effective):
+    def test_after_a_formal_notice(self, at: Any, effective: Any) -> None:
         """Under art. 7 only once the 7 clear days are lost: from 10 June for a notice of 1 June."""
         facts = [
             *formed(),
@@ -297,7 +314,7 @@ class TestTermination:
     @pytest.mark.parametrize(
         ("at", "effective"), [("2021-06-09T21:59:59Z", None), ("2021-06-09T22:00:00Z", "2021-06-23")]
     )
-    def test_after_a_remedy(self, at, effective):
+    def test_after_a_remedy(self, at: Any, effective: Any) -> None:
         """A remedy before the delay is lost defeats the termination, a later one does not."""
         remedy = recorded("formal_notice.remedied", "ACC-1/formal-notice/f1", {}, at)
         facts = [*formed(), *summoned(), remedy, *terminated_by_outscale("art7", "2021-06-12T08:00:00Z")]
@@ -306,7 +323,7 @@ class TestTermination:
             == effective
         )
 
-    def test_art_7_without_a_notice(self):
+    def test_art_7_without_a_notice(self) -> None:
         """Under art. 7 without a formal notice there is no date, and the answer says why."""
         result = answer(
             *formed(), *terminated_by_outscale("art7", "2021-06-12T08:00:00Z"), as_of="2021-06-13T00:00:00Z"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from facts_factory import in_order, recorded
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,30 +17,31 @@ from ledger.contract.finding import PRIMARY, Readings, jsonable
 from ledger.errors import WrongCallError
 from projections.invoices import INVOICES
 from projections.question import Question
-from tests.ledger.contract.facts_factory import in_order, recorded
 
 F1 = "ACC-1/invoice/F1"
 
 
-def issued(at="2021-06-01T07:00:00Z", subject=F1, **data):
+def issued(at="2021-06-01T07:00:00Z", subject: Any = F1, **data: Any) -> Any:
     mail = data.pop("mail", None)
     history = data.pop("history", False)
     return recorded("invoice.issued", subject, {"total": "1200.00", **data}, at, mail=mail, history=history)
 
 
-def rows(*facts, as_of, readings=PRIMARY, **page):
+def rows(*facts: Any, as_of: Any, readings: Any = PRIMARY, **page: Any) -> Any:
     return INVOICES.answer(
         [fact for fact in in_order(*facts) if fact.legal_time <= instants.parse_instant(as_of)],
         Question("ACC-1", instants.parse_instant(as_of), readings, **page),
     )
 
 
-def row(*facts, as_of, readings=PRIMARY):
+def row(*facts: Any, as_of: Any, readings: Any = PRIMARY) -> Any:
     (only,) = rows(*facts, as_of=as_of, readings=readings)
     return jsonable(only)
 
 
-def paid(amount="1200.00", value_date="2021-06-11", at="2021-06-12T08:00:00Z", **data):
+def paid(
+    amount: Any = "1200.00", value_date: Any = "2021-06-11", at="2021-06-12T08:00:00Z", **data: Any
+) -> Any:
     return recorded("invoice.paid", F1, {"amount": amount, "value_date": value_date, **data}, at)
 
 
@@ -47,7 +50,7 @@ class TestContestation:
         ("as_of", "acceptance"),
         [("2021-06-11T21:59:59.999999Z", "open"), ("2021-06-11T22:00:00Z", "irrevocably_accepted")],
     )
-    def test_ten_days(self, as_of, acceptance):
+    def test_ten_days(self, as_of: Any, acceptance: Any) -> None:
         """An invoice issued 2021-06-01 09:00 Paris is contestable before 2021-06-11T22:00:00Z."""
         answer = row(issued(), as_of=as_of)
         assert answer["contestable_until"] == "2021-06-11T22:00:00Z"
@@ -60,12 +63,12 @@ class TestContestation:
             ("2021-06-11T22:00:00Z", "late", "irrevocably_accepted"),
         ],
     )
-    def test_day_ten_and_eleven(self, at, dispute, acceptance):
+    def test_day_ten_and_eleven(self, at: Any, dispute: Any, acceptance: Any) -> None:
         """A dispute on the tenth day is in time, on the eleventh it is late and changes nothing."""
         answer = row(issued(), recorded("invoice.disputed", F1, {}, at), as_of="2021-06-20T00:00:00Z")
         assert (answer["dispute"]["value"], answer["acceptance"]["value"]) == (dispute, acceptance)
 
-    def test_undetermined_by_the_clock(self):
+    def test_undetermined_by_the_clock(self) -> None:
         """A dispute whose mail is bounded only after the deadline is undetermined, and keeps the doubt."""
         dispute = recorded(
             "invoice.disputed", F1, {}, "2021-06-11T21:59:00Z", not_after="2021-06-11T22:01:00Z"
@@ -77,7 +80,7 @@ class TestContestation:
         ("outcome", "acceptance"),
         [("upheld", "settled"), ("partly", "settled"), ("rejected", "irrevocably_accepted")],
     )
-    def test_settlement(self, outcome, acceptance):
+    def test_settlement(self, outcome: Any, acceptance: Any) -> None:
         """A settlement settles earlier disputes; a rejection accepts the invoice at once."""
         facts = (
             issued(),
@@ -86,7 +89,7 @@ class TestContestation:
         )
         assert row(*facts, as_of="2021-06-03T08:00:00Z")["acceptance"]["value"] == acceptance
 
-    def test_a_second_dispute_after_a_settlement(self):
+    def test_a_second_dispute_after_a_settlement(self) -> None:
         """A new dispute in time after a settlement makes the invoice disputed again."""
         facts = (
             issued(),
@@ -96,7 +99,7 @@ class TestContestation:
         )
         assert row(*facts, as_of="2021-06-20T00:00:00Z")["acceptance"]["value"] == "disputed"
 
-    def test_a_settlement_does_not_revive_a_late_dispute(self):
+    def test_a_settlement_does_not_revive_a_late_dispute(self) -> None:
         """An invoice irrevocably accepted stays so when a late dispute is upheld by courtesy."""
         facts = (
             issued(),
@@ -105,7 +108,7 @@ class TestContestation:
         )
         assert row(*facts, as_of="2021-06-20T00:00:00Z")["acceptance"]["value"] == "irrevocably_accepted"
 
-    def test_disputed_in_part(self):
+    def test_disputed_in_part(self) -> None:
         """The rest is irrevocably accepted after ten days, or the whole is disputed (R14)."""
         facts = issued(), recorded("invoice.disputed", F1, {"amount": "200.00"}, "2021-06-02T08:00:00Z")
         answer = row(*facts, as_of="2021-06-20T00:00:00Z")
@@ -116,7 +119,7 @@ class TestContestation:
             "1200.00",
         ]
 
-    def test_printed_date(self):
+    def test_printed_date(self) -> None:
         """Printed the day before its stamp, an invoice is lost a day earlier under R13's second reading."""
         invoice = issued(issue_date="2021-05-31")
         answer = row(invoice, as_of="2021-06-11T10:00:00Z")
@@ -128,13 +131,13 @@ class TestContestation:
         printed = row(invoice, as_of="2021-06-11T10:00:00Z", readings=Readings.parse(["R13=2"]))
         assert printed["contestable_until"] == "2021-06-10T22:00:00Z"
 
-    def test_history(self):
+    def test_history(self) -> None:
         """An invoice from before the ledger counts from its asserted time, and its row says so."""
         answer = row(issued("2018-02-01T09:00:00Z", history=True), as_of="2021-01-05T00:00:00Z")
         assert (answer["acceptance"]["value"], answer["clock"]) == ("irrevocably_accepted", "asserted")
 
     @given(st.lists(st.integers(0, 30 * 24), max_size=3), st.lists(st.integers(0, 30 * 24), max_size=2))
-    def test_accepted_for_ever(self, disputes, settlements):
+    def test_accepted_for_ever(self, disputes: Any, settlements: Any) -> None:
         """An invoice irrevocably accepted never becomes contestable again with the same facts."""
         start = instants.parse_instant("2021-06-01T07:00:00Z")
         facts = [issued()]
@@ -152,7 +155,7 @@ class TestContestation:
 
 
 class TestPayment:
-    def test_late_from_the_first_day(self):
+    def test_late_from_the_first_day(self) -> None:
         """The day after the day of issue brings €40 and a day of interest: 1200 × 10 % ÷ 365."""
         on_the_day = row(issued(), as_of="2021-06-01T21:59:59.999999Z")
         assert (on_the_day["payment"]["value"], on_the_day["late_indemnity"]["value"]) == ("due", "0.00")
@@ -161,13 +164,13 @@ class TestPayment:
         assert (next_day["payment"]["value"], next_day["late_indemnity"]["value"]) == ("overdue", "40.00")
         assert next_day["late_interest"]["value"] == "0.33"
 
-    def test_a_due_date(self):
+    def test_a_due_date(self) -> None:
         """With a date due, lateness begins on the day after it."""
         invoice = issued(due="2021-06-30")
         assert row(invoice, as_of="2021-06-30T21:59:59Z")["payment"]["value"] == "due"
         assert row(invoice, as_of="2021-06-30T22:00:00Z")["payment"]["value"] == "overdue"
 
-    def test_interest_stops_with_payment(self):
+    def test_interest_stops_with_payment(self) -> None:
         """Value date 11 June: ten days, 1200 × 10 % × 10 ÷ 365 = 3.29, whenever it is asked."""
         answer = row(issued(), paid(), as_of="2021-09-01T00:00:00Z")
         assert (answer["payment"]["value"], answer["unpaid"]) == ("paid", "0.00")
@@ -176,14 +179,14 @@ class TestPayment:
     @pytest.mark.parametrize(
         ("value_date", "costs"), [("2021-06-01", ("0.00", "0.00")), ("2021-06-02", ("40.00", "0.33"))]
     )
-    def test_paid_in_time_however_late_recorded(self, value_date, costs):
+    def test_paid_in_time_however_late_recorded(self, value_date: Any, costs: Any) -> None:
         """Value dated the due day nothing is owed for lateness; a day later it is."""
         answer = row(
             issued(), paid(value_date=value_date, at="2021-07-12T08:00:00Z"), as_of="2021-09-01T00:00:00Z"
         )
         assert (answer["late_indemnity"]["value"], answer["late_interest"]["value"]) == costs
 
-    def test_a_rejected_debit_revives_the_debt(self):
+    def test_a_rejected_debit_revives_the_debt(self) -> None:
         """Once the debit is rejected, interest runs as if it had never been paid."""
         payment = paid(value_date="2021-06-01", at="2021-06-01T08:00:00Z", reference="SDD-1")
         refusal = {"reference": "SDD-1", "reason": "AM04"}
@@ -194,7 +197,7 @@ class TestPayment:
             "overdue", "1200.00", "3.29",
         )  # fmt: skip
 
-    def test_a_second_debit_under_the_same_reference_stands(self):
+    def test_a_second_debit_under_the_same_reference_stands(self) -> None:
         """A rejection undoes the debit before it, not the one presented again after."""
         facts = (
             issued(),
@@ -209,7 +212,7 @@ class TestPayment:
         )
         assert row(*facts, as_of="2021-06-20T00:00:00Z")["payment"]["value"] == "paid"
 
-    def test_a_credit_note_reduces_from_the_day_after_its_own(self):
+    def test_a_credit_note_reduces_from_the_day_after_its_own(self) -> None:
         """Six days on 1200 (2 to 7 June) and four on 200: (7200 + 800) × 10 % ÷ 365 = 2.19."""
         note = recorded(
             "invoice.credited", F1, {"amount": "1000.00", "date": "2021-06-07"}, "2021-06-09T08:00:00Z"
@@ -221,7 +224,7 @@ class TestPayment:
             ("2021-06-08", "2021-06-11", "200.00"),
         ]
 
-    def test_credited(self):
+    def test_credited(self) -> None:
         """Wholly credited with no payment standing it is credited; with one it is paid."""
         note = recorded("invoice.credited", F1, {"amount": "1200.00"}, "2021-06-01T08:00:00Z")
         assert row(issued(), note, as_of="2021-06-02T08:00:00Z")["payment"]["value"] == "credited"
@@ -229,14 +232,14 @@ class TestPayment:
         payment = paid("1000.00", "2021-06-01", "2021-06-01T08:00:00Z")
         assert row(issued(), part, payment, as_of="2021-06-02T08:00:00Z")["payment"]["value"] == "paid"
 
-    def test_part_paid(self):
+    def test_part_paid(self) -> None:
         """Paid in part it is part paid until it is late, then overdue."""
         payment = paid("100.00", "2021-06-01", "2021-06-01T08:00:00Z")
         invoice = issued(due="2021-06-30")
         assert row(invoice, payment, as_of="2021-06-30T08:00:00Z")["payment"]["value"] == "part_paid"
         assert row(invoice, payment, as_of="2021-07-01T08:00:00Z")["payment"]["value"] == "overdue"
 
-    def test_direct_debit(self):
+    def test_direct_debit(self) -> None:
         """Under a mandate it is late from D+1, or only once a debit was rejected (R15)."""
         invoice = issued(direct_debit=True)
         payment = row(invoice, as_of="2021-06-05T08:00:00Z")["payment"]
@@ -254,7 +257,7 @@ class TestPayment:
         late = row(invoice, rejected, as_of="2021-06-05T22:00:00Z", readings=second)
         assert (late["payment"]["value"], late["late_interest"]["value"]) == ("overdue", "0.33")
 
-    def test_missing_rate_is_named(self):
+    def test_missing_rate_is_named(self) -> None:
         """Beyond the rates known, interest is null and the missing rate is named; a fact supplies it."""
         invoice = issued("2030-01-10T08:00:00Z")
         answer = row(invoice, as_of="2030-01-20T08:00:00Z")
@@ -279,7 +282,7 @@ class TestPayment:
         assert row(invoice, ecb, legal, as_of="2030-01-20T08:00:00Z")["late_interest"]["value"] == "3.95"
 
     @given(st.permutations(range(4)))
-    def test_order_of_recording_at_one_instant(self, order):
+    def test_order_of_recording_at_one_instant(self, order: Any) -> None:
         """Facts of one instant conclude the same whatever order they were recorded in."""
         at = "2021-06-05T08:00:00Z"
         kinds = [
@@ -296,7 +299,7 @@ class TestPayment:
         assert answer["late_interest"]["value"] == "5.78"
 
     @given(st.integers(0, 400), st.integers(0, 400))
-    def test_interest_never_falls(self, first, second):
+    def test_interest_never_falls(self, first: Any, second: Any) -> None:
         """Interest never falls as time goes by with the same facts."""
         start = instants.parse_instant("2021-06-01T07:00:00Z")
         earlier, later = sorted((first, second))
@@ -308,7 +311,7 @@ class TestPayment:
 
 
 class TestPaging:
-    def test_pages_in_order_of_issue(self):
+    def test_pages_in_order_of_issue(self) -> None:
         """Pages of one follow each other without loss, and an unknown place is refused."""
         facts = [issued(f"2021-06-0{n}T07:00:00Z", f"ACC-1/invoice/F{n}") for n in range(1, 4)]
         seen, after = [], None

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from facts_factory import in_order, recorded
 
 from ledger import instants
 from ledger.contract.finding import PRIMARY, jsonable
 from projections.notifications import NOTIFICATIONS
 from projections.question import Question
-from tests.ledger.contract.facts_factory import in_order, recorded
 
 OLD, NEW = "old@acc-1.example", "new@acc-1.example"
 N1 = "ACC-1/notification/n1"
 AT = "2021-06-01T08:00:00Z"
 
 
-def opened():
+def opened() -> Any:
     return recorded("account.opened", "ACC-1", {"email": OLD}, "2021-01-04T09:00:00Z")
 
 
-def changed(at):
+def changed(at: Any) -> Any:
     return recorded("account.email_changed", "ACC-1", {"email": NEW}, at)
 
 
-def sent(kind="reminder", to=OLD, at=AT, **data):
+def sent(kind: Any = "reminder", to: Any = OLD, at: Any = AT, **data: Any) -> Any:
     return recorded("notification.sent", N1, {"kind": kind, **({"to": to} if to else {}), **data}, at)
 
 
-def row(*facts, as_of="2021-07-01T00:00:00Z"):
+def row(*facts: Any, as_of="2021-07-01T00:00:00Z") -> Any:
     (only,) = NOTIFICATIONS.answer(
         in_order(*facts), Question("ACC-1", instants.parse_instant(as_of), PRIMARY)
     )
@@ -36,7 +38,7 @@ def row(*facts, as_of="2021-07-01T00:00:00Z"):
 
 class TestAddress:
     @pytest.mark.parametrize(("to", "valid"), [(OLD, True), ("other@acc-1.example", False), (None, False)])
-    def test_the_accounts_own(self, to, valid):
+    def test_the_accounts_own(self, to: Any, valid: Any) -> None:
         """A notification is valid when sent to the account's address, and only then; it says why not."""
         answer = row(opened(), sent(to=to))
         assert answer["valid"]["value"] is valid
@@ -45,18 +47,18 @@ class TestAddress:
     @pytest.mark.parametrize(
         ("changed_at", "valid"), [("2021-06-01T08:00:00Z", False), ("2021-06-01T08:00:00.000001Z", True)]
     )
-    def test_when_the_address_changed(self, changed_at, valid):
+    def test_when_the_address_changed(self, changed_at: Any, valid: Any) -> None:
         """What counts is the address known when the notice left, else the one given at creation (R12)."""
         answer = row(opened(), changed(changed_at), sent(to=OLD))
         assert answer["valid"]["value"] is valid
         assert [r["value"] for r in answer["valid"].get("readings", [])] == ([] if valid else [False, True])
 
-    def test_to_the_new_address(self):
+    def test_to_the_new_address(self) -> None:
         """To the new address it is valid under one reading and not under the other."""
         readings = row(opened(), changed("2021-05-01T00:00:00Z"), sent(to=NEW))["valid"]["readings"]
         assert [(r["reading"], r["value"]) for r in readings] == [("R12", True), ("R12", False)]
 
-    def test_before_any_address(self):
+    def test_before_any_address(self) -> None:
         """Before the account has an address, nothing can be validly notified."""
         assert row(sent())["valid"]["value"] is False
 
@@ -65,12 +67,12 @@ class TestChannel:
     @pytest.mark.parametrize(
         ("kind", "valid"), [("terms", True), ("formal_notice", False), ("reminder", False)]
     )
-    def test_interface(self, kind, valid):
+    def test_interface(self, kind: Any, valid: Any) -> None:
         """The management interface carries changes of terms (art. 5), nothing else."""
         assert row(opened(), sent(kind, None, channel="interface"))["valid"]["value"] is valid
 
     @pytest.mark.parametrize(("ground", "valid"), [("art3.4.1", True), ("convenience", False)])
-    def test_sms(self, ground, valid):
+    def test_sms(self, ground: Any, valid: Any) -> None:
         """An SMS carries a termination under art. 3.4.1, no other one."""
         ending = recorded(
             "termination.notified", "ACC-1/termination/t", {"by": "outscale", "ground": ground}, AT, mail=N1
@@ -78,7 +80,7 @@ class TestChannel:
         assert row(opened(), sent("termination", None, channel="sms"), ending)["valid"]["value"] is valid
 
 
-def test_bounce_is_shown_and_changes_nothing():
+def test_bounce_is_shown_and_changes_nothing() -> None:
     """A bounce is shown; the notification left, so it stays valid (art. 23)."""
     bounce = recorded("notification.bounced", N1, {"status": "5.1.1"}, "2021-06-01T08:00:05Z")
     answer = row(opened(), sent(), bounce)
@@ -86,7 +88,7 @@ def test_bounce_is_shown_and_changes_nothing():
     assert answer["bounces"] == [{"at": "2021-06-01T08:00:05Z", "status": "5.1.1"}]
 
 
-def test_qualified():
+def test_qualified() -> None:
     """A qualification replaces the kind that an outgoing copy left with."""
     said = recorded(
         "notification.qualified",

@@ -268,7 +268,7 @@ def _data_instant(
     return weighed(readings, DATA_READINGS, conclude)
 
 
-def _data_end(  # noqa: PLR0913 - what the two instants depend on
+def _data_end(
     termination: Termination,
     effect: Effect,
     relation: Relation,

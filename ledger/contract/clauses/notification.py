@@ -125,7 +125,7 @@ class Letter:
         return () if self.carrier is None else (self.carrier.fact,)
 
 
-def why_no_effect(  # noqa: PLR0913 - the act, its mail, and what both are judged by
+def why_no_effect(
     letter: Letter, by: str, left_at: datetime, addresses: Addresses, readings: Readings, *, own_address: bool
 ) -> str | None:
     """Why an act of ``by`` (``client`` or ``outscale``) that must come by mail has no effect, or ``None``.
