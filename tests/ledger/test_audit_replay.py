@@ -1,0 +1,322 @@
+"""The audit finds what was altered, and names it by its position."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ledger.facts  # noqa: F401 - fills the catalogue
+from ledger.audit import Report, audit
+from ledger.clock.simulated import SimulatedClock
+from ledger.facts.envelope import parse_events
+from ledger.recorder import Recorder
+from ledger.store import open_record
+
+START = datetime(2021, 6, 1, 8, tzinfo=UTC)
+
+
+def event(
+    number: int, kind: str, subject: str, data: dict[str, Any] | None = None, **more: Any
+) -> dict[str, Any]:  # noqa: ANN401
+    """A CloudEvent with its own id."""
+    return {
+        "specversion": "1.0", "id": f"f-{number}", "source": "/test", "type": kind, "subject": subject,
+        "data": data or {}, **more,
+    }  # fmt: skip
+
+
+def price(number: int, unit_price: str = "0.10") -> dict[str, Any]:
+    """A published price."""
+    data = {"service": "fcu", "unit": "second", "unit_price": unit_price, "effective": "2021-06-01"}
+    return event(number, "price.published", f"price/p-{number}", data)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A ledger of four commits: stamps at 0, 5, 8 and 10; 12 leaves in all."""
+    path = tmp_path / "ledger.db"
+    clock = SimulatedClock(START)
+    with Recorder(f"sqlite:///{path}", clock) as recorder:
+        for hour, events in enumerate(
+            [
+                [
+                    event(1, "account.opened", "A", {"email": "a@client.example"}),
+                    event(2, "mail.received", "A/mail/1", {"from": "a@client.example"}),
+                    event(3, "reserve.notified", "A/reserve/1", {"service": "fcu"}, mail="A/mail/1"),
+                    price(4),
+                ],
+                [event(5, "account.validated", "A"), price(6)],
+                [price(7)],
+                [event(8, "reserve.withdrawn", "A/reserve/1", mail="A/mail/1")],
+            ]
+        ):
+            clock.set(START + timedelta(hours=hour))
+            recorder.record(parse_events(events))
+    return path
+
+
+def tamper(file: Path, *statements: str) -> None:
+    """Change the file as somebody with full access would: triggers dropped first."""
+    with sqlite3.connect(file) as connection:
+        triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for (name,) in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            assert connection.execute(statement).rowcount > 0, statement
+
+
+def rewrite(old: str, new: str, *, at: int) -> str:
+    """The statement that replaces a text in the bytes of one leaf."""
+    return (
+        f"UPDATE leaf SET state = CAST(replace(CAST(state AS TEXT), '{old}', '{new}') AS BLOB)"  # noqa: S608
+        f" WHERE position = {at}"
+    )
+
+
+def audited(file: Path, **options: Any) -> Report:  # noqa: ANN401 - as the audit takes them
+    """The report on a file."""
+    record = open_record(f"sqlite:///{file}")
+    try:
+        return audit(record, **options)
+    finally:
+        record.close()
+
+
+def found(report: Report) -> set[tuple[int, str]]:
+    """(position, rule) of every discrepancy."""
+    return {(discrepancy.position, discrepancy.rule) for discrepancy in report.discrepancies}
+
+
+class TestHonest:
+    """A ledger that nobody touched."""
+
+    def test_an_honest_ledger_is_clean(self, file: Path) -> None:
+        """Every leaf, commit and fact is counted, and nothing is wrong."""
+        report = audited(file)
+        assert report.discrepancies == []
+        assert (report.leaves, report.commits, report.facts) == (12, 4, 8)
+        assert report.root == list(open_record(f"sqlite:///{file}").commits())[-1].root.hex()
+
+    def test_an_audit_as_of_an_instant_ends_before_later_commits(self, file: Path) -> None:
+        """A commit stamped at that very instant still belongs to it."""
+        report = audited(file, as_of=START + timedelta(hours=1))
+        assert report.clean
+        assert (report.leaves, report.commits) == (8, 2)
+
+    def test_a_clock_stepped_back_is_a_remark(self, tmp_path: Path) -> None:
+        """The design keeps such a stamp: it is told, and it is no discrepancy."""
+        path = tmp_path / "back.db"
+        clock = SimulatedClock(START)
+        with Recorder(f"sqlite:///{path}", clock) as recorder:
+            recorder.record(parse_events([price(1)]))
+            clock.set(START - timedelta(minutes=5))
+            recorder.record(parse_events([price(2)]))
+        report = audited(path)
+        assert report.clean
+        assert any("stepped back: the stamp at position 2" in remark for remark in report.remarks)
+
+    def test_progress_ends_with_everything_done(self, file: Path) -> None:
+        """The last call says that all leaves are done."""
+        calls: list[tuple[int, int]] = []
+        audited(file, progress=lambda done, total: calls.append((done, total)))
+        assert calls[-1] == (12, 12)
+
+    def test_what_is_recorded_meanwhile_is_no_discrepancy(self, file: Path) -> None:
+        """A commit that a recorder appends during the audit is left for the next one."""
+        clock = SimulatedClock(START + timedelta(days=1))
+
+        def append(_done: int, _total: int) -> None:
+            with Recorder(f"sqlite:///{file}", clock) as recorder:
+                recorder.record(parse_events([price(99)]))
+
+        report = audited(file, progress=append)
+        assert report.clean
+        assert report.leaves == 12
+
+
+class TestTampered:
+    """A ledger that somebody changed behind the program's back."""
+
+    @pytest.mark.parametrize(
+        ("statements", "expected"),
+        [
+            pytest.param(
+                [rewrite("0.10", "0.01", at=4)],
+                {(0, "commit.digest"), (0, "commit.root")},
+                id="a price lowered in well-formed bytes",
+            ),
+            pytest.param(
+                ["UPDATE leaf SET state = CAST(CAST(state AS TEXT) || ' ' AS BLOB) WHERE position = 7"],
+                {(7, "leaf.structure"), (5, "commit.digest"), (5, "commit.root")},
+                id="one byte appended",
+            ),
+            pytest.param(
+                ["UPDATE leaf SET state = x'00' WHERE position = 9"],
+                {(9, "leaf.structure"), (8, "commit.digest"), (8, "commit.root")},
+                id="bytes that are no text",
+            ),
+            pytest.param(
+                ["DELETE FROM leaf WHERE position = 7"],
+                {(7, "position.gap"), (5, "commit.digest"), (5, "commit.count"), (5, "commit.root")},
+                id="a fact removed",
+            ),
+            pytest.param(
+                [
+                    "UPDATE leaf SET position = 99 WHERE position = 4",
+                    "UPDATE leaf SET position = 4 WHERE position = 7",
+                    "UPDATE leaf SET position = 7 WHERE position = 99",
+                ],
+                {(0, "commit.digest"), (0, "commit.root"), (5, "commit.digest"), (5, "commit.root")},
+                id="two facts exchanged",
+            ),
+            pytest.param(
+                ["UPDATE commits SET root = zeroblob(32) WHERE position = 5"],
+                {(5, "commit.root")},
+                id="a root overwritten",
+            ),
+            pytest.param(
+                ["UPDATE commits SET frontier = x'' WHERE position = 8"],
+                {(8, "commit.root")},
+                id="the frontier overwritten",
+            ),
+            pytest.param(
+                ["UPDATE commits SET stamped = stamped - 86400000000 WHERE position = 8"],
+                {(8, "commit.time")},
+                id="a commit listed a day earlier",
+            ),
+            pytest.param(
+                ["UPDATE commits SET stamped = 9000000000000000000 WHERE position = 8"],
+                {(8, "commit.unreadable"), (8, "commit.missing")},
+                id="a commit listed at an impossible time",
+            ),
+            pytest.param(
+                ["UPDATE commits SET server = 'postfix:mx' WHERE position = 8"],
+                {(8, "commit.server")},
+                id="a commit listed under another server",
+            ),
+            pytest.param(
+                ["DELETE FROM commits WHERE position = 5"], {(5, "commit.missing")}, id="a commit unlisted"
+            ),
+            pytest.param(
+                ["UPDATE commits SET count = 1 WHERE position = 5"],
+                {(5, "commit.count")},
+                id="a count changed",
+            ),
+            pytest.param(
+                ["DELETE FROM leaf WHERE position >= 10"],
+                {(10, "position.gap"), (10, "commit.without_stamp")},
+                id="the tail of the log removed",
+            ),
+            pytest.param(
+                ["DELETE FROM commits WHERE position = 10"],
+                {(10, "log.beyond")},
+                id="the last listing removed",
+            ),
+            pytest.param(
+                ["UPDATE subject SET name = 'B/reserve/1' WHERE name = 'A/reserve/1'"],
+                {(3, "column.subject"), (11, "column.subject")},
+                id="a subject renamed",
+            ),
+            pytest.param(
+                ["UPDATE leaf SET topic = (SELECT topic FROM leaf WHERE position = 1) WHERE position = 6"],
+                {(6, "column.type")},
+                id="a fact indexed under another type",
+            ),
+            pytest.param(
+                ["UPDATE leaf SET version = 7 WHERE position = 6"],
+                {(6, "subject.version")},
+                id="a version skipped",
+            ),
+            pytest.param(
+                ["UPDATE meta SET value = 'embedded' WHERE key = 'clock'"],
+                {(position, "stamp.clock") for position in (0, 5, 8, 10)},
+                id="a simulated ledger passed off as a real one",
+            ),
+        ],
+    )
+    def test_what_was_changed_is_named_by_position(
+        self, file: Path, statements: list[str], expected: set[tuple[int, str]]
+    ) -> None:
+        """Exactly the discrepancies that follow, each with a sentence for a lawyer; others stay clean."""
+        tamper(file, *statements)
+        report = audited(file)
+        assert found(report) == expected
+        assert not report.clean
+        assert all(discrepancy.meaning.endswith(".") for discrepancy in report.discrepancies)
+
+    def test_rewriting_a_stamp_does_not_hide_it(self, file: Path) -> None:
+        """A forger who dates a commit anew breaks the queue id, or the root."""
+        tamper(
+            file,
+            rewrite("2021-06-01T09:00", "2021-06-01T07:00", at=5),
+            "UPDATE commits SET stamped = stamped - 7200000000 WHERE position = 5",
+        )
+        assert found(audited(file)) == {(5, "stamp.queue_id"), (5, "commit.root")}
+
+    def test_a_damaged_file_is_a_discrepancy_and_no_crash(self, file: Path) -> None:
+        """Zeroed pages are reported as unreadable."""
+        with sqlite3.connect(file) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            page = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'leaf'").fetchone()[0]
+            size = connection.execute("PRAGMA page_size").fetchone()[0]
+        body = bytearray(file.read_bytes())
+        body[(page - 1) * size : page * size] = bytes(size)
+        file.write_bytes(bytes(body))
+        assert "store.unreadable" in {rule for _, rule in found(audited(file))}
+
+
+class TestJournal:
+    """Stamps compared with the mail server's own journal."""
+
+    def test_without_a_journal_the_report_says_so(self, file: Path) -> None:
+        """It is a remark: what was not examined is never passed over."""
+        assert any("journal was not at hand" in remark for remark in audited(file).remarks)
+
+    def test_a_message_that_is_not_in_the_journal_is_named(self, file: Path) -> None:
+        """Each stamp without its message is a discrepancy."""
+        report = audited(file, find_message=lambda _queue_id: None)
+        assert found(report) == {(position, "journal.missing") for position in (0, 5, 8, 10)}
+
+    def test_a_message_that_was_altered_is_named(self, file: Path) -> None:
+        """Its tail must have the digest that the stamp leaf holds."""
+        report = audited(file, find_message=lambda _queue_id: b"X-Greffe-Digest: 00\r\n")
+        assert found(report) == {(position, "journal.altered") for position in (0, 5, 8, 10)}
+
+    def test_the_embedded_server_s_journal_agrees(self, tmp_path: Path) -> None:
+        """A real ledger on the embedded server: every stamp is found in its journal, and binds its facts."""
+        from ledger.clock.embedded import EmbeddedMailServer  # noqa: PLC0415 - sockets only here
+        from ledger.clock.journal import Journal  # noqa: PLC0415 - beside it
+
+        origin = "test.example/ledger"
+        server = EmbeddedMailServer(tmp_path / "mail", origin=origin)
+        try:
+            with Recorder(f"sqlite:///{tmp_path}/ledger.db", server.clock, origin=origin) as recorder:
+                recorder.record(parse_events([price(1), price(2)]))
+                recorder.record(parse_events([price(3)]))
+            journal = Journal(tmp_path / "mail" / "journal", origin)
+            report = audited(tmp_path / "ledger.db", find_message=journal.find)
+        finally:
+            server.close()
+        assert report.discrepancies == []
+        assert report.commits == 2
+
+
+def test_the_same_fact_twice_is_named(file: Path) -> None:
+    """A copy put in another fact's place has the id and source of the first."""
+    tamper(file, "UPDATE leaf SET state = (SELECT state FROM leaf WHERE position = 7) WHERE position = 9")
+    report = audited(file)
+    assert {(9, "identity.twice"), (9, "column.subject"), (8, "commit.digest")} <= found(report)
+
+
+def test_a_report_is_plain_json(file: Path) -> None:
+    """What the command prints with --json."""
+    tamper(file, "UPDATE commits SET root = zeroblob(32) WHERE position = 5")
+    answer = audited(file).to_json()
+    assert answer["clean"] is False
+    assert answer["discrepancies"][0]["position"] == 5
+    assert len(bytes.fromhex(answer["root"])) == hashlib.sha256().digest_size
