@@ -39,8 +39,10 @@ _PUBLIC_SERVICE_KINDS = frozenset({"maintenance", "incident"})
 _SERVICE_KIND_PLACE = 2
 
 _STATEMENTS = (
-    "CREATE TABLE IF NOT EXISTS keys (name TEXT PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, roles TEXT NOT NULL,"
-    " account TEXT, created TEXT NOT NULL, revoked TEXT) WITHOUT ROWID",
+    (
+        "CREATE TABLE IF NOT EXISTS keys (name TEXT PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE,"
+        " roles TEXT NOT NULL, account TEXT, created TEXT NOT NULL, revoked TEXT) WITHOUT ROWID"
+    ),
     "CREATE TABLE IF NOT EXISTS links (sha256 TEXT PRIMARY KEY, expires TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS sessions (sha256 TEXT PRIMARY KEY, expires TEXT NOT NULL) WITHOUT ROWID",
 )
@@ -157,7 +159,8 @@ class Access:
         """
         with self._lock:
             ended = self._connection.execute(
-                "UPDATE keys SET revoked = ? WHERE name = ? AND revoked IS NULL", (instants.plain(_now()), name)
+                "UPDATE keys SET revoked = ? WHERE name = ? AND revoked IS NULL",
+                (instants.plain(_now()), name),
             ).rowcount
         if not ended:
             raise NotRecordedError(f"no key in force is named {name!r}")
@@ -167,7 +170,9 @@ class Access:
         sha256 = _sha256(key)
         if self._environment_sha256 is not None and secrets.compare_digest(sha256, self._environment_sha256):
             return Caller("environment", frozenset({"writer", "auditor"}))
-        rows = self._rows("SELECT name, roles, account FROM keys WHERE sha256 = ? AND revoked IS NULL", sha256)
+        rows = self._rows(
+            "SELECT name, roles, account FROM keys WHERE sha256 = ? AND revoked IS NULL", sha256
+        )
         return Caller(rows[0][0], frozenset(rows[0][1].split(",")), rows[0][2]) if rows else None
 
     def new_link_token(self) -> str:
@@ -186,7 +191,8 @@ class Access:
         expires = instants.canonical(now + timedelta(hours=SESSION_HOURS))
         with self._lock:
             used = self._connection.execute(
-                "DELETE FROM links WHERE sha256 = ? AND expires > ?", (_sha256(token), instants.canonical(now))
+                "DELETE FROM links WHERE sha256 = ? AND expires > ?",
+                (_sha256(token), instants.canonical(now)),
             ).rowcount
             if not used:
                 return None
@@ -197,7 +203,9 @@ class Access:
     def caller_of_session(self, session: str) -> Caller | None:
         """The reader behind a session, while it lasts."""
         found = self._rows(
-            "SELECT 1 FROM sessions WHERE sha256 = ? AND expires > ?", _sha256(session), instants.canonical(_now())
+            "SELECT 1 FROM sessions WHERE sha256 = ? AND expires > ?",
+            _sha256(session),
+            instants.canonical(_now()),
         )
         return SESSION_CALLER if found else None
 

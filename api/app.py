@@ -18,15 +18,17 @@ from api.services import Services
 
 DESCRIPTION = """\
 Greffe keeps the record of a cloud contract: each fact under the mail server's clock, each conclusion with its
-article. Recording is safe to repeat: the same id and source with the same content give the first receipt again.
+article. Recording is safe to repeat: the same id and source with the same content give the first receipt.
 Instants are RFC 3339; amounts and quantities are decimal strings. Refusals are RFC 9457 problems.
 """
 
 _SECURITY_HEADERS = (
     (
         b"content-security-policy",
-        b"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
-        b" frame-ancestors 'none'",
+        (
+            b"default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
+            b" frame-ancestors 'none'"
+        ),
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),

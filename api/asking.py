@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -23,9 +23,11 @@ from api.schemas import (
 from api.services import Auditor, Reader, ServicesOf, check_account, check_subject
 from ledger.contract.finding import Readings
 from ledger.contract.readings import check
+from ledger.errors import NotRecordedError
 from ledger.facts.catalogue import COMMON, account_of
 from ledger.instants import RFC3339_PATTERN, parse_instant
 from ledger.log.merkle import leaf_hash
+from projections import PROJECTIONS
 
 router = APIRouter()
 LARGEST_PAGE = 1000
@@ -33,15 +35,22 @@ _LARGEST_POSITION = 2**62
 
 AsOf = Annotated[
     str | None,
-    Query(pattern=RFC3339_PATTERN, description="Facts with a later legal time are left out; without it, now."),
+    Query(
+        pattern=RFC3339_PATTERN, description="Facts with a later legal time are left out; without it, now."
+    ),
 ]
 KnownAt = Annotated[
     str | None,
-    Query(pattern=RFC3339_PATTERN, description="Only what was recorded before the first commit stamped after it."),
+    Query(
+        pattern=RFC3339_PATTERN,
+        description="Only what was recorded before the first commit stamped after it.",
+    ),
 ]
 ReadingChoices = Annotated[
     list[str],
-    Query(alias="reading", description="A reading other than the primary one, such as R2=2.", examples=["R2=2"]),
+    Query(
+        alias="reading", description="A reading other than the primary one, such as R2=2.", examples=["R2=2"]
+    ),
 ]
 Account = Annotated[str, Path(pattern=ACCOUNT_PATTERN, examples=["ACC-1"])]
 Subject = Annotated[str, Path(pattern=SUBJECT_PATTERN, max_length=515, examples=["ACC-1/invoice/F-2021-06"])]
@@ -83,7 +92,7 @@ def list_accounts(shared: ServicesOf, calling: Reader) -> Response:
     response_class=Response,
     responses={200: {"model": Answer}, **problems(401, 403, 404, 422)},
 )
-def ask(
+def ask(  # noqa: PLR0913, PLR0917 - one for each parameter of the call
     shared: ServicesOf,
     calling: Reader,
     account: Account,
@@ -99,7 +108,9 @@ def ask(
     An answer shows everything that was acknowledged before the call.
     """
     check_account(calling, account)
-    with shared.metrics.timed(shared.metrics.answering.labels(_label(shared, projection))):
+    if projection not in PROJECTIONS:
+        raise NotRecordedError(f"there is no projection {projection!r}; there are: {', '.join(PROJECTIONS)}")
+    with shared.metrics.timed(shared.metrics.answering.labels(_label(projection))):
         answer = shared.runtime.answers.ask(
             projection,
             account,
@@ -112,10 +123,8 @@ def ask(
     return _json(answer)
 
 
-def _label(_shared: ServicesOf, projection: str) -> str:
+def _label(projection: str) -> str:
     """The projection's name, or one word for all that do not exist: labels must stay few."""
-    from projections import PROJECTIONS
-
     return projection if projection in PROJECTIONS else "unknown"
 
 
@@ -167,7 +176,9 @@ def read_subject(shared: ServicesOf, calling: Reader, subject: Subject) -> Respo
 def read_log(
     shared: ServicesOf,
     _calling: Auditor,
-    after: Annotated[int, Query(ge=-1, le=_LARGEST_POSITION, description="the last position already read")] = -1,
+    after: Annotated[
+        int, Query(ge=-1, le=_LARGEST_POSITION, description="the last position already read")
+    ] = -1,
     limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="leaves at most")] = 100,
 ) -> Response:
     """The log itself, leaf by leaf, stamps included; for auditors."""
@@ -188,8 +199,3 @@ def _leaf(position: int, subject: str, version: int, type_: str, leaf: bytes) ->
         "leaf_base64": base64.b64encode(leaf).decode(),
         "leaf_hash": leaf_hash(leaf).hex(),
     }
-
-
-def now() -> datetime:
-    """The host's clock, for a default ``as_of`` at the edge only."""
-    return datetime.now(UTC)

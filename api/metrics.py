@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
@@ -22,9 +23,14 @@ class Metrics:
     def __post_init__(self) -> None:
         """Make the instruments."""
         self.recorded = Counter("greffe_facts_recorded", "Facts recorded by HTTP.", registry=self.registry)
-        self.repeated = Counter("greffe_facts_repeated", "Facts sent again and found.", registry=self.registry)
+        self.repeated = Counter(
+            "greffe_facts_repeated", "Facts sent again and found.", registry=self.registry
+        )
         self.refused = Counter(
-            "greffe_requests_refused", "Requests to record that were refused.", ["status"], registry=self.registry
+            "greffe_requests_refused",
+            "Requests to record that were refused.",
+            ["status"],
+            registry=self.registry,
         )
         self.commits = Counter("greffe_commits", "Commits, each under one stamp.", registry=self.registry)
         self.stamping = Histogram(
@@ -38,7 +44,9 @@ class Metrics:
         )
         self.log_size = Gauge("greffe_log_size", "Leaves in the log.", registry=self.registry)
         self.follower_lag = Gauge(
-            "greffe_follower_lag", "Leaves that the projections have not followed yet.", registry=self.registry
+            "greffe_follower_lag",
+            "Leaves that the projections have not followed yet.",
+            registry=self.registry,
         )
         self.clock_up = Gauge(
             "greffe_clock_up", "1 when the last stamp asked for was given.", registry=self.registry

@@ -19,11 +19,12 @@ from api.facts import clear_facts
 from api.problems import KINDS
 from api.services import SESSION_COOKIE, Services, ServicesOf
 from ledger import instants
-from ledger.contract.finding import CLAUSES, Readings
+from ledger.contract.finding import Readings
 from ledger.contract.readings import check
 from ledger.errors import ClauseError, GreffeError, NotRecordedError, WrongCallError
 from ledger.facts.catalogue import COMMON, TYPES, account_of
 from projections import PROJECTIONS
+from projections.explanation import quotations
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 ACCOUNTS_ON_A_PAGE = 25
@@ -32,14 +33,13 @@ _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z\Z")
 _LINES_BEFORE_FOLDING = 6
 
 
-class _SignInError(Exception):
-    """Nobody who may read is signed in."""
-
-
 @cache
 def _templates() -> Environment:
     environment = Environment(
-        loader=PackageLoader("api"), autoescape=select_autoescape(default=True), trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("api"),
+        autoescape=select_autoescape(default=True),
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["when"] = when
     environment.globals.update(
@@ -83,14 +83,6 @@ def kind_of(value: object) -> str:  # noqa: PLR0911 - one line for each kind
         case str() if _INSTANT.match(value):
             return "instant"
     return "text"
-
-
-def quotations(rule: str) -> list[str]:
-    """The French words that decide, as the clause quotes them."""
-    clause = CLAUSES.get(rule)
-    if clause is None:
-        return []
-    return [" ".join(quotation.split()) for quotation in re.findall(r"«\s*(.*?)\s*»", clause.doc, re.DOTALL)]
 
 
 def numbered(readings: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -143,7 +135,9 @@ def home(
         return _enter(request, shared, token)
     if calling is None:
         return _refused(shared, calling)
-    names = [name for name in shared.runtime.record.accounts() if calling.may_read_account(name) and name > after]
+    names = [
+        name for name in shared.runtime.record.accounts() if calling.may_read_account(name) and name > after
+    ]
     rows = [_summary(shared, name) for name in names[:ACCOUNTS_ON_A_PAGE]]
     more = names[ACCOUNTS_ON_A_PAGE - 1] if len(names) > ACCOUNTS_ON_A_PAGE else None
     return _page("accounts.html", shared, rows=rows, more=more, size=shared.runtime.record.size())
@@ -196,7 +190,7 @@ def account_page(shared: ServicesOf, calling: Visitor, account: str) -> Response
 
 
 @router.get("/accounts/{account}/{projection}")
-def answer_page(  # noqa: PLR0913 - one for each parameter of the address
+def answer_page(
     shared: ServicesOf,
     calling: Visitor,
     account: str,

@@ -85,7 +85,7 @@ KINDS = {
             "A fact contradicts the record",
             "Nothing was recorded; mend what flaws names and send the request again.",
         ),
-        Kind("too-large", HTTPStatus.CONTENT_TOO_LARGE, "The body is too large", "Split the batch."),
+        Kind("too-large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large", "Split the batch."),
         Kind(
             "media-type",
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -94,14 +94,14 @@ KINDS = {
         ),
         Kind(
             "flawed-facts",
-            HTTPStatus.UNPROCESSABLE_CONTENT,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
             "A fact breaks a rule of shape",
             "Nothing was recorded; mend what flaws names and send the request again.",
         ),
-        Kind("wrong-call", HTTPStatus.UNPROCESSABLE_CONTENT, "The call is wrong", "Mend the parameter."),
+        Kind("wrong-call", HTTPStatus.UNPROCESSABLE_ENTITY, "The call is wrong", "Mend the parameter."),
         Kind(
             "undecided",
-            HTTPStatus.UNPROCESSABLE_CONTENT,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
             "The contract gives no answer",
             "No clause applies, or two conflict: the detail says which.",
         ),
@@ -134,7 +134,8 @@ def problem(
     body = _body(f"/docs#{kind.anchor}", kind.title, kind.status, detail)
     if flaws:
         body["flaws"] = [
-            {"fact": flaw.fact, "field": flaw.field, "rule": flaw.rule, "message": flaw.message} for flaw in flaws
+            {"fact": flaw.fact, "field": flaw.field, "rule": flaw.rule, "message": flaw.message}
+            for flaw in flaws
         ]
     return _response(body, headers)
 
@@ -163,7 +164,7 @@ def _speakable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     return [_speakable(item) for item in value] if isinstance(value, list) else value
 
 
-def of_error(error: GreffeError) -> Response:
+def of_error(error: GreffeError) -> Response:  # noqa: PLR0911 - one for each refusal
     """The problem that a refusal of the ledger becomes."""
     match error:
         case ConflictingFactError():

@@ -43,7 +43,10 @@ def examples() -> dict[str, Any]:
     openapi_extra={"requestBody": fact_request(examples())},
     responses={
         201: {"model": Receipts, "description": "Recorded: at least one fact is new."},
-        200: {"model": Receipts, "description": "All were recorded before, with this content: the first receipts."},
+        200: {
+            "model": Receipts,
+            "description": "All were recorded before, with this content: the first receipts.",
+        },
         **problems(400, 401, 403, 409, 413, 415, 422, 503),
     },
 )
@@ -99,13 +102,18 @@ def _checkpoint(shared: Services) -> str:
 
 def _why_read_only(shared: Services) -> str:
     if shared.runtime.is_simulated:
-        return "This ledger is simulated: its clock was told what time it is, so it takes facts from greffe simulate only."
+        return (
+            "This ledger is simulated: its clock was told what time it is,"
+            " so it takes facts from greffe simulate only."
+        )
     return "This ledger is served without a mail server, and without a stamp nothing is recorded."
 
 
 def _check_media_type(given: str) -> None:
     if given.partition(";")[0].strip().lower() not in MEDIA_TYPES:
-        raise RefusedError("media-type", f"{given or 'no media type'} is not one of {', '.join(MEDIA_TYPES)}.")
+        raise RefusedError(
+            "media-type", f"{given or 'no media type'} is not one of {', '.join(MEDIA_TYPES)}."
+        )
 
 
 async def _body(request: Request, largest: int) -> bytes:

@@ -1,36 +1,29 @@
 """One ledger, opened: the record, the recorder, the answers and the mail server, wired in one place.
 
-``serve``, ``greffe record``, ``greffe simulate`` and ``greffe query`` all open a ledger here and close it here.
+``serve``, ``greffe record``, ``greffe simulate`` and ``greffe query`` open a ledger here, and close it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import socket
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Self
+from urllib.parse import urlsplit
 
 from api.access import Access
 from api.settings import Settings
-from ledger.clock import open_mail
+from ledger.clock import Mail, MailSettings, open_mail
 from ledger.clock.stamp import Clock
 from ledger.errors import NotRecordedError, WrongCallError
-from ledger.facts.envelope import Draft
-from ledger.recorder import Receipt, Recorder
+from ledger.recorder import Recorder
 from ledger.store import Record, open_record, sqlite_path
 from projections.answers import Answers
 
 SIMULATED = "simulated"
-
-
-class Mail(Protocol):
-    """A mail server as ``ledger.clock.open_mail`` opens it."""
-
-    @property
-    def clock(self) -> Clock: ...
-    def start_intake(self, record: Callable[[Sequence[Draft]], list[Receipt]]) -> Any: ...  # noqa: ANN401
-    def close(self) -> None: ...
+_SMTP = "smtp"
+_PROBE_SECONDS = 1.0
 
 
 class Runtime:
@@ -40,13 +33,21 @@ class Runtime:
     """
 
     def __init__(
-        self, record: Record, answers: Answers, settings: Settings, *, recorder: Recorder | None, mail: Mail | None
+        self,
+        record: Record,
+        answers: Answers,
+        settings: Settings,
+        *,
+        recorder: Recorder | None,
+        mail: Mail | None,
+        mail_address: tuple[str, int] | None = None,
     ) -> None:
         self.record = record
         self.answers = answers
         self.settings = settings
         self.recorder = recorder
         self.mail = mail
+        self._mail_address = mail_address
         self._closing = ExitStack()
 
     @classmethod
@@ -62,9 +63,9 @@ class Runtime:
         if mail is None:
             return cls._open(db, settings, None)
         with ExitStack() as opened:
-            server = open_mail(mail, origin=settings.origin)
+            server = open_mail(mail, origin=settings.origin, settings=_mail_settings(settings))
             opened.callback(server.close)
-            runtime = cls._open(db, settings, server.clock, server)
+            runtime = cls._open(db, settings, server.clock, server, _smtp_address(mail))
             opened.pop_all()
         return runtime
 
@@ -76,7 +77,14 @@ class Runtime:
         return cls._open(db, settings or Settings(), clock)
 
     @classmethod
-    def _open(cls, db: str, settings: Settings, clock: Clock | None, mail: Mail | None = None) -> Self:
+    def _open(
+        cls,
+        db: str,
+        settings: Settings,
+        clock: Clock | None,
+        mail: Mail | None = None,
+        mail_address: tuple[str, int] | None = None,
+    ) -> Self:
         with ExitStack() as opened:
             recorder = None
             if clock is not None:
@@ -85,7 +93,7 @@ class Runtime:
             opened.callback(record.close)
             answers = Answers(record)
             opened.callback(answers.close)
-            runtime = cls(record, answers, settings, recorder=recorder, mail=mail)
+            runtime = cls(record, answers, settings, recorder=recorder, mail=mail, mail_address=mail_address)
             runtime._closing = opened.pop_all()
         return runtime
 
@@ -118,7 +126,21 @@ class Runtime:
     def start_intake(self) -> None:
         """Record the mails that arrive, from now on."""
         if self.mail is not None and self.recorder is not None:
-            self.mail.start_intake(self.recorder.record)
+            self.mail.start_intake(self.recorder.record, self.record)
+
+    def followed(self) -> int:
+        """The number of leaves that every projection has followed."""
+        return self.answers.follower.position
+
+    def clock_is_reachable(self) -> bool:
+        """Whether the mail server takes a connection now; it is not asked for a stamp."""
+        if self._mail_address is None:
+            return self.recorder is not None
+        try:
+            with socket.create_connection(self._mail_address, timeout=_PROBE_SECONDS):
+                return True
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Take no more mail, record what waits, then let go of the database and of the mail server."""
@@ -127,6 +149,18 @@ class Runtime:
         self._closing.close()
         if self.mail is not None:
             self.mail.close()
+
+
+def _mail_settings(settings: Settings) -> MailSettings:
+    return MailSettings(
+        provider=settings.provider_addresses, acknowledgement_sender=settings.acknowledgement_sender
+    )
+
+
+def _smtp_address(mail: str) -> tuple[str, int] | None:
+    """Where a mail server of another process listens; ``None`` for the embedded one."""
+    parts = urlsplit(mail)
+    return (parts.hostname, parts.port or 25) if parts.scheme == _SMTP and parts.hostname else None
 
 
 def access_path(db: str, settings: Settings) -> Path:

@@ -84,7 +84,7 @@ class ReadingShape(_Shape):
 
 
 class ConclusionShape(_Shape):
-    """A conclusion: value, rule, article, the facts it rests on, each reading where the text bears several."""
+    """A conclusion: value, rule, article, the facts it rests on, readings where the text bears several."""
 
     model_config = ConfigDict(title="Conclusion")
     value: Any
@@ -206,7 +206,11 @@ def _envelope(kind: FactType, data: dict[str, Any]) -> dict[str, Any]:
         "id": {"type": "string", "pattern": _PLAIN_PATTERN},
         "source": {"type": "string", "pattern": _PLAIN_PATTERN},
         "type": {"const": kind.name},
-        "subject": {"type": "string", "pattern": f"^(?:{subject})", "description": " or ".join(kind.subjects)},
+        "subject": {
+            "type": "string",
+            "pattern": f"^(?:{subject})",
+            "description": " or ".join(kind.subjects),
+        },
         "time": {
             "type": "string",
             "pattern": RFC3339_PATTERN,

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from ledger.clock import MailSettings
 from ledger.recorder import DEFAULT_ORIGIN
 
 _MEBIBYTE = 1024 * 1024
@@ -30,8 +31,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65_535)
     origin: str = DEFAULT_ORIGIN
     provider_addresses: Annotated[tuple[str, ...], NoDecode] = ()
-    acknowledgement_sender: str | None = None
-    lmtp_port: int | None = Field(default=None, ge=0, le=65_535)
+    acknowledgement_sender: str | None = MailSettings().acknowledgement_sender
     api_key: SecretStr | None = Field(default=None, min_length=32)
     access: Path | None = None
     largest_body_bytes: int = Field(default=64 * _MEBIBYTE, ge=1)

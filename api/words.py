@@ -62,17 +62,23 @@ _FRENCH: dict[str, str] = {
     "arguable": "discutable",
 }
 
-_ALARMING = frozenset({"overdue", "terminated", "suspended", "out_of_time", "irregular", "late", "unremedied"})
+_ALARMING = frozenset(
+    {"overdue", "terminated", "suspended", "out_of_time", "irregular", "late", "unremedied"}
+)
 _PENDING = frozenset(
     {
         "provisional", "partly_final", "open", "due", "part_paid", "running", "terminating", "under_notice",
         "disputed", "arguable", "undetermined", "in_verification", "incomplete", "reserved",
     }
 )  # fmt: skip
-_SETTLED = frozenset({"active", "final", "paid", "irrevocably_accepted", "admissible", "in_time", "settled", "remedied"})
+_SETTLED = frozenset(
+    {"active", "final", "paid", "irrevocably_accepted", "admissible", "in_time", "settled", "remedied"}
+)
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
-    "deliveries": ("subject", "service", "resource_id", "from", "to", "status", "final_from", "final_after", "parts"),
+    "deliveries": (
+        "subject", "service", "resource_id", "from", "to", "status", "final_from", "final_after", "parts",
+    ),
     "reserves": ("subject", "stamped_at", "covers", "status"),
     "invoices": (
         "number", "issued_at", "total", "contestable_until", "acceptance", "dispute", "payment", "unpaid",
@@ -107,14 +113,13 @@ def label(key: str) -> str:
 
 def word(value: object) -> dict[str, str]:
     """A value for people: its text, its French term if it is one of the contract's, and its tone."""
-    text = {True: "yes", False: "no"}.get(value) if isinstance(value, bool) else None  # type: ignore[call-overload]
+    text = {True: "yes", False: "no"}.get(value) if isinstance(value, bool) else None
     shown = text or str(value)
     if shown not in _FRENCH:
         return {"text": shown, "french": "", "tone": ""}
-    tone = (
-        "alarm" if shown in _ALARMING else "pending" if shown in _PENDING else "calm" if shown in _SETTLED else ""
-    )
-    return {"text": shown.replace("_", " "), "french": _FRENCH[shown], "tone": tone or "plain"}
+    tones = {"alarm": _ALARMING, "pending": _PENDING, "calm": _SETTLED}
+    tone = next((name for name, values in tones.items() if shown in values), "plain")
+    return {"text": shown.replace("_", " "), "french": _FRENCH[shown], "tone": tone}
 
 
 def columns(table: str, rows: list[dict[str, Any]]) -> list[str]:
