@@ -110,9 +110,9 @@ class Dossier:
         validated = self.last.get("account.validated")
         for facts in self.by_subject.values():
             data = facts[-1].data
-            if isinstance(data, VerificationClosed) and data.outcome in ("not_probative", "unanswered"):
-                if validated is None or validated.legal_time < facts[-1].legal_time:
-                    yield facts[-1]
+            refused = isinstance(data, VerificationClosed) and data.outcome in ("not_probative", "unanswered")
+            if refused and (validated is None or validated.legal_time < facts[-1].legal_time):
+                yield facts[-1]
 
     def relation(self) -> Relation:
         """Everything that the state of the contract rests on."""

@@ -12,19 +12,27 @@ from hypothesis import strategies as st
 
 from ledger import instants
 from ledger.contract.finding import PRIMARY, jsonable
+from ledger.facts.recorded import Recorded
 from projections.balance import BALANCE
 from projections.question import Question
 
 CENTS = st.integers(0, 300_000).map(lambda cents: f"{Decimal(cents) / 100:.2f}")
 
 
-def balance(*facts: Any, as_of: Any) -> Any:
+def balance(*facts: Recorded, as_of: str) -> dict[str, Any]:
+    """The result as of an instant, as JSON."""
     at = instants.parse_instant(as_of)
     kept = [fact for fact in in_order(*facts) if fact.legal_time <= at]
     return jsonable(BALANCE.answer(kept, Question("ACC-1", at, PRIMARY)))
 
 
-def issued(total: Any = "1200.00", name: Any = "F1", at="2021-06-01T07:00:00Z", **data: Any) -> Any:
+def issued(
+    total: str = "1200.00",
+    name: str = "F1",
+    at: str = "2021-06-01T07:00:00Z",
+    **data: str | bool | dict[str, str] | None,
+) -> Recorded:
+    """An invoice, issued on 1 June 2021 unless told otherwise."""
     return recorded("invoice.issued", f"ACC-1/invoice/{name}", {"total": total, **data}, at)
 
 
@@ -70,6 +78,8 @@ def test_disputed_at_most_what_is_unpaid() -> None:
 
 
 class TestCurrencies:
+    """Balances in several currencies."""
+
     def test_two_currencies_are_never_added(self) -> None:
         """Euros stand first, dollars beside them; the euro indemnity of a dollar invoice is in euros."""
         answer = balance(issued(), issued("500.00", "F2", currency="USD"), as_of="2021-06-02T08:00:00Z")
@@ -93,7 +103,10 @@ class TestCurrencies:
 
 
 class TestCredits:
-    def facts(self, *uses: Any) -> Any:
+    """Service-level credits."""
+
+    def facts(self, *uses: tuple[str, str]) -> list[Recorded]:
+        """A claim, its credit of 100.00, and uses of it."""
         claim = "ACC-1/claim/c1"
         return [
             recorded("sla.claimed", claim, {}, "2021-03-01T08:00:00Z"),
@@ -110,7 +123,7 @@ class TestCredits:
             ("2022-03-01T23:00:00Z", "0.00"),
         ],
     )
-    def test_one_year_from_the_claim(self, as_of: Any, usable: Any) -> None:
+    def test_one_year_from_the_claim(self, as_of: str, usable: str) -> None:
         """Usable from its grant until a year after the stamp of its claim."""
         answer = balance(*self.facts(), as_of=as_of)
         assert answer["sla_credits"]["value"] == usable
@@ -140,7 +153,7 @@ def test_total_unknown_without_a_rate() -> None:
 
 
 @given(st.lists(st.tuples(CENTS, CENTS, CENTS), max_size=4))
-def test_identity(invoices: Any) -> None:
+def test_identity(invoices: list[tuple[str, str, str]]) -> None:
     """Due is invoiced less credited less paid, and total adds indemnities and interest to it."""
     facts = []
     for place, (total, credited, paid) in enumerate(invoices):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from facts_factory import in_order, recorded
 
 from ledger import instants
 from ledger.contract.finding import PRIMARY, Readings, jsonable
+from ledger.facts.recorded import Recorded
 from projections.contract import CONTRACT
 from projections.question import Question
 
@@ -22,11 +24,13 @@ IDENTIFICATION = {
 AT = "2021-01-04T09:00:00Z"
 
 
-def opened(at: Any = AT, **data: Any) -> Any:
+def opened(at: str = AT, **data: str | bool | dict[str, str] | None) -> Recorded:
+    """The account, opened."""
     return recorded("account.opened", "ACC-1", {"email": EMAIL, "identification": IDENTIFICATION, **data}, at)
 
 
-def formed() -> Any:
+def formed() -> list[Recorded]:
+    """A contract formed by Internet on 4 January 2021."""
     return [
         opened(),
         recorded("contract.accepted", "ACC-1", {"route": "internet", "terms": "2021-06"}, AT),
@@ -35,22 +39,26 @@ def formed() -> Any:
     ]
 
 
-def answer(*facts, as_of, readings=()):
+def answer(*facts: Recorded, as_of: str, readings: Sequence[str] = ()) -> dict[str, Any]:
+    """The result as of an instant, as JSON."""
     at = instants.parse_instant(as_of)
     question = Question("ACC-1", at, Readings.parse(readings) if readings else PRIMARY)
     kept = [fact for fact in in_order(*facts) if fact.legal_time <= at and fact.type in CONTRACT.types]
     return jsonable(CONTRACT.answer(kept, question))
 
 
-def state(*facts: Any, as_of: Any) -> Any:
+def state(*facts: Recorded, as_of: str) -> str:
+    """The bare status as of an instant."""
     return answer(*facts, as_of=as_of)["status"]["value"]
 
 
-def notice_by_mail(at: Any, to: Any = EMAIL, kind: Any = "formal_notice", name: Any = "n1") -> Any:
+def notice_by_mail(at: str, to: str = EMAIL, kind: str = "formal_notice", name: str = "n1") -> Recorded:
+    """A notification to the account."""
     return recorded("notification.sent", f"ACC-1/notification/{name}", {"kind": kind, "to": to}, at)
 
 
-def summoned(at="2021-06-01T08:00:00Z", to: Any = EMAIL) -> Any:
+def summoned(at: str = "2021-06-01T08:00:00Z", to: str = EMAIL) -> list[Recorded]:
+    """A formal notice of OUTSCALE and its mail."""
     return [
         notice_by_mail(at, to),
         recorded(
@@ -63,7 +71,8 @@ def summoned(at="2021-06-01T08:00:00Z", to: Any = EMAIL) -> Any:
     ]
 
 
-def terminated_by_outscale(ground: Any, at: Any, to: Any = EMAIL, **more: Any) -> Any:
+def terminated_by_outscale(ground: str, at: str, to: str = EMAIL, **more: str) -> list[Recorded]:
+    """A termination by OUTSCALE and its mail."""
     return [
         notice_by_mail(at, to, "termination", "t1"),
         recorded(
@@ -73,11 +82,13 @@ def terminated_by_outscale(ground: Any, at: Any, to: Any = EMAIL, **more: Any) -
     ]  # fmt: skip
 
 
-def client_mail(at: Any, sender: Any = EMAIL) -> Any:
+def client_mail(at: str, sender: str = EMAIL) -> Recorded:
+    """A mail of the client to support."""
     return recorded("mail.received", "ACC-1/mail/m1", {"from": sender, "to": ["support@outscale.com"]}, at)
 
 
-def terminated_by_client(at: Any, ground: Any = "convenience", sender: Any = EMAIL) -> Any:
+def terminated_by_client(at: str, ground: str = "convenience", sender: str = EMAIL) -> list[Recorded]:
+    """A termination by the client and its mail."""
     data = {"by": "client", "ground": ground}
     return [
         client_mail(at, sender),
@@ -86,6 +97,8 @@ def terminated_by_client(at: Any, ground: Any = "convenience", sender: Any = EMA
 
 
 class TestFormation:
+    """When and how the contract is formed."""
+
     def test_nothing_before_opening(self) -> None:
         """Before the account is opened there is no contract, no error and no conclusion."""
         result = answer(as_of=AT)
@@ -161,6 +174,8 @@ class TestFormation:
 
 
 class TestStates:
+    """What shows between formation and end."""
+
     def test_verification(self) -> None:
         """A verification under way shows until it is closed, and suspends OUTSCALE's obligations."""
         facts = [
@@ -217,6 +232,8 @@ class TestStates:
 
 
 class TestTermination:
+    """When the contract ends."""
+
     def test_by_the_client(self) -> None:
         """15 clear days after OUTSCALE's acknowledgement of 17 April: effective on 3 May (art. 4)."""
         facts = [
@@ -285,7 +302,7 @@ class TestTermination:
             ("art27", "2021-04-16"),
         ],
     )
-    def test_grounds_of_outscale(self, ground: Any, date: Any) -> None:
+    def test_grounds_of_outscale(self, ground: str, date: str) -> None:
         """10 clear days under arts. 6 and 9.2; at once under arts. 3.4.1 and 27."""
         facts = [*formed(), *terminated_by_outscale(ground, "2021-04-16T08:00:00Z")]
         assert answer(*facts, as_of="2021-04-16T09:00:00Z")["termination"]["effective_date"]["value"] == date
@@ -300,7 +317,7 @@ class TestTermination:
     @pytest.mark.parametrize(
         ("at", "effective"), [("2021-06-09T21:59:59.999999Z", None), ("2021-06-09T22:00:00Z", "2021-06-21")]
     )
-    def test_after_a_formal_notice(self, at: Any, effective: Any) -> None:
+    def test_after_a_formal_notice(self, at: str, effective: str | None) -> None:
         """Under art. 7 only once the 7 clear days are lost: from 10 June for a notice of 1 June."""
         facts = [
             *formed(),
@@ -314,7 +331,7 @@ class TestTermination:
     @pytest.mark.parametrize(
         ("at", "effective"), [("2021-06-09T21:59:59Z", None), ("2021-06-09T22:00:00Z", "2021-06-23")]
     )
-    def test_after_a_remedy(self, at: Any, effective: Any) -> None:
+    def test_after_a_remedy(self, at: str, effective: str | None) -> None:
         """A remedy before the delay is lost defeats the termination, a later one does not."""
         remedy = recorded("formal_notice.remedied", "ACC-1/formal-notice/f1", {}, at)
         facts = [*formed(), *summoned(), remedy, *terminated_by_outscale("art7", "2021-06-12T08:00:00Z")]

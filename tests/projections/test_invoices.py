@@ -15,42 +15,60 @@ from hypothesis import strategies as st
 from ledger import instants
 from ledger.contract.finding import PRIMARY, Readings, jsonable
 from ledger.errors import WrongCallError
+from ledger.facts.recorded import Recorded
 from projections.invoices import INVOICES
 from projections.question import Question
 
 F1 = "ACC-1/invoice/F1"
 
 
-def issued(at="2021-06-01T07:00:00Z", subject: Any = F1, **data: Any) -> Any:
+def issued(
+    at: str = "2021-06-01T07:00:00Z", subject: str = F1, **data: str | bool | dict[str, str] | None
+) -> Recorded:
+    """An invoice, issued on 1 June 2021 unless told otherwise."""
     mail = data.pop("mail", None)
     history = data.pop("history", False)
     return recorded("invoice.issued", subject, {"total": "1200.00", **data}, at, mail=mail, history=history)
 
 
-def rows(*facts: Any, as_of: Any, readings: Any = PRIMARY, **page: Any) -> Any:
+def rows(
+    *facts: Recorded,
+    as_of: str,
+    readings: Readings = PRIMARY,
+    limit: int | None = None,
+    after: str | None = None,
+) -> list[dict[str, Any]]:
+    """The rows as of an instant."""
     return INVOICES.answer(
         [fact for fact in in_order(*facts) if fact.legal_time <= instants.parse_instant(as_of)],
-        Question("ACC-1", instants.parse_instant(as_of), readings, **page),
+        Question("ACC-1", instants.parse_instant(as_of), readings, limit=limit, after=after),
     )
 
 
-def row(*facts: Any, as_of: Any, readings: Any = PRIMARY) -> Any:
+def row(*facts: Recorded, as_of: str, readings: Readings = PRIMARY) -> dict[str, Any]:
+    """The only row, as JSON."""
     (only,) = rows(*facts, as_of=as_of, readings=readings)
     return jsonable(only)
 
 
 def paid(
-    amount: Any = "1200.00", value_date: Any = "2021-06-11", at="2021-06-12T08:00:00Z", **data: Any
-) -> Any:
+    amount: str = "1200.00",
+    value_date: str = "2021-06-11",
+    at: str = "2021-06-12T08:00:00Z",
+    **data: str | bool | dict[str, str] | None,
+) -> Recorded:
+    """A payment of the invoice."""
     return recorded("invoice.paid", F1, {"amount": amount, "value_date": value_date, **data}, at)
 
 
 class TestContestation:
+    """Ten days to contest."""
+
     @pytest.mark.parametrize(
         ("as_of", "acceptance"),
         [("2021-06-11T21:59:59.999999Z", "open"), ("2021-06-11T22:00:00Z", "irrevocably_accepted")],
     )
-    def test_ten_days(self, as_of: Any, acceptance: Any) -> None:
+    def test_ten_days(self, as_of: str, acceptance: str) -> None:
         """An invoice issued 2021-06-01 09:00 Paris is contestable before 2021-06-11T22:00:00Z."""
         answer = row(issued(), as_of=as_of)
         assert answer["contestable_until"] == "2021-06-11T22:00:00Z"
@@ -63,7 +81,7 @@ class TestContestation:
             ("2021-06-11T22:00:00Z", "late", "irrevocably_accepted"),
         ],
     )
-    def test_day_ten_and_eleven(self, at: Any, dispute: Any, acceptance: Any) -> None:
+    def test_day_ten_and_eleven(self, at: str, dispute: str, acceptance: str) -> None:
         """A dispute on the tenth day is in time, on the eleventh it is late and changes nothing."""
         answer = row(issued(), recorded("invoice.disputed", F1, {}, at), as_of="2021-06-20T00:00:00Z")
         assert (answer["dispute"]["value"], answer["acceptance"]["value"]) == (dispute, acceptance)
@@ -80,7 +98,7 @@ class TestContestation:
         ("outcome", "acceptance"),
         [("upheld", "settled"), ("partly", "settled"), ("rejected", "irrevocably_accepted")],
     )
-    def test_settlement(self, outcome: Any, acceptance: Any) -> None:
+    def test_settlement(self, outcome: str, acceptance: str) -> None:
         """A settlement settles earlier disputes; a rejection accepts the invoice at once."""
         facts = (
             issued(),
@@ -137,7 +155,7 @@ class TestContestation:
         assert (answer["acceptance"]["value"], answer["clock"]) == ("irrevocably_accepted", "asserted")
 
     @given(st.lists(st.integers(0, 30 * 24), max_size=3), st.lists(st.integers(0, 30 * 24), max_size=2))
-    def test_accepted_for_ever(self, disputes: Any, settlements: Any) -> None:
+    def test_accepted_for_ever(self, disputes: list[int], settlements: list[int]) -> None:
         """An invoice irrevocably accepted never becomes contestable again with the same facts."""
         start = instants.parse_instant("2021-06-01T07:00:00Z")
         facts = [issued()]
@@ -155,6 +173,8 @@ class TestContestation:
 
 
 class TestPayment:
+    """Paid, late, and what lateness costs."""
+
     def test_late_from_the_first_day(self) -> None:
         """The day after the day of issue brings €40 and a day of interest: 1200 × 10 % ÷ 365."""
         on_the_day = row(issued(), as_of="2021-06-01T21:59:59.999999Z")
@@ -179,7 +199,7 @@ class TestPayment:
     @pytest.mark.parametrize(
         ("value_date", "costs"), [("2021-06-01", ("0.00", "0.00")), ("2021-06-02", ("40.00", "0.33"))]
     )
-    def test_paid_in_time_however_late_recorded(self, value_date: Any, costs: Any) -> None:
+    def test_paid_in_time_however_late_recorded(self, value_date: str, costs: tuple[str, str]) -> None:
         """Value dated the due day nothing is owed for lateness; a day later it is."""
         answer = row(
             issued(), paid(value_date=value_date, at="2021-07-12T08:00:00Z"), as_of="2021-09-01T00:00:00Z"
@@ -282,7 +302,7 @@ class TestPayment:
         assert row(invoice, ecb, legal, as_of="2030-01-20T08:00:00Z")["late_interest"]["value"] == "3.95"
 
     @given(st.permutations(range(4)))
-    def test_order_of_recording_at_one_instant(self, order: Any) -> None:
+    def test_order_of_recording_at_one_instant(self, order: list[int]) -> None:
         """Facts of one instant conclude the same whatever order they were recorded in."""
         at = "2021-06-05T08:00:00Z"
         kinds = [
@@ -299,7 +319,7 @@ class TestPayment:
         assert answer["late_interest"]["value"] == "5.78"
 
     @given(st.integers(0, 400), st.integers(0, 400))
-    def test_interest_never_falls(self, first: Any, second: Any) -> None:
+    def test_interest_never_falls(self, first: int, second: int) -> None:
         """Interest never falls as time goes by with the same facts."""
         start = instants.parse_instant("2021-06-01T07:00:00Z")
         earlier, later = sorted((first, second))
@@ -311,6 +331,8 @@ class TestPayment:
 
 
 class TestPaging:
+    """Pages of invoices."""
+
     def test_pages_in_order_of_issue(self) -> None:
         """Pages of one follow each other without loss, and an unknown place is refused."""
         facts = [issued(f"2021-06-0{n}T07:00:00Z", f"ACC-1/invoice/F{n}") for n in range(1, 4)]

@@ -9,6 +9,7 @@ from facts_factory import in_order, recorded
 
 from ledger import instants
 from ledger.contract.finding import PRIMARY, jsonable
+from ledger.facts.recorded import Recorded
 from projections.notifications import NOTIFICATIONS
 from projections.question import Question
 
@@ -17,19 +18,25 @@ N1 = "ACC-1/notification/n1"
 AT = "2021-06-01T08:00:00Z"
 
 
-def opened() -> Any:
+def opened() -> Recorded:
+    """The account, opened."""
     return recorded("account.opened", "ACC-1", {"email": OLD}, "2021-01-04T09:00:00Z")
 
 
-def changed(at: Any) -> Any:
+def changed(at: str) -> Recorded:
+    """The address, changed."""
     return recorded("account.email_changed", "ACC-1", {"email": NEW}, at)
 
 
-def sent(kind: Any = "reminder", to: Any = OLD, at: Any = AT, **data: Any) -> Any:
+def sent(
+    kind: str = "reminder", to: str | None = OLD, at: str = AT, **data: str | bool | dict[str, str] | None
+) -> Recorded:
+    """A notification, sent on 1 June 2021 unless told otherwise."""
     return recorded("notification.sent", N1, {"kind": kind, **({"to": to} if to else {}), **data}, at)
 
 
-def row(*facts: Any, as_of="2021-07-01T00:00:00Z") -> Any:
+def row(*facts: Recorded, as_of: str = "2021-07-01T00:00:00Z") -> dict[str, Any]:
+    """The only row, as JSON."""
     (only,) = NOTIFICATIONS.answer(
         in_order(*facts), Question("ACC-1", instants.parse_instant(as_of), PRIMARY)
     )
@@ -37,8 +44,10 @@ def row(*facts: Any, as_of="2021-07-01T00:00:00Z") -> Any:
 
 
 class TestAddress:
+    """To whom."""
+
     @pytest.mark.parametrize(("to", "valid"), [(OLD, True), ("other@acc-1.example", False), (None, False)])
-    def test_the_accounts_own(self, to: Any, valid: Any) -> None:
+    def test_the_accounts_own(self, to: str | None, valid: object) -> None:
         """A notification is valid when sent to the account's address, and only then; it says why not."""
         answer = row(opened(), sent(to=to))
         assert answer["valid"]["value"] is valid
@@ -47,7 +56,7 @@ class TestAddress:
     @pytest.mark.parametrize(
         ("changed_at", "valid"), [("2021-06-01T08:00:00Z", False), ("2021-06-01T08:00:00.000001Z", True)]
     )
-    def test_when_the_address_changed(self, changed_at: Any, valid: Any) -> None:
+    def test_when_the_address_changed(self, changed_at: str, valid: object) -> None:
         """What counts is the address known when the notice left, else the one given at creation (R12)."""
         answer = row(opened(), changed(changed_at), sent(to=OLD))
         assert answer["valid"]["value"] is valid
@@ -64,15 +73,17 @@ class TestAddress:
 
 
 class TestChannel:
+    """By which channel."""
+
     @pytest.mark.parametrize(
         ("kind", "valid"), [("terms", True), ("formal_notice", False), ("reminder", False)]
     )
-    def test_interface(self, kind: Any, valid: Any) -> None:
+    def test_interface(self, kind: str, valid: object) -> None:
         """The management interface carries changes of terms (art. 5), nothing else."""
         assert row(opened(), sent(kind, None, channel="interface"))["valid"]["value"] is valid
 
     @pytest.mark.parametrize(("ground", "valid"), [("art3.4.1", True), ("convenience", False)])
-    def test_sms(self, ground: Any, valid: Any) -> None:
+    def test_sms(self, ground: str, valid: object) -> None:
         """An SMS carries a termination under art. 3.4.1, no other one."""
         ending = recorded(
             "termination.notified", "ACC-1/termination/t", {"by": "outscale", "ground": ground}, AT, mail=N1

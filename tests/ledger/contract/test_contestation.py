@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ TERMS = terms.load()
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
-def test_worked_examples(vector: Any) -> None:
+def test_worked_examples(vector: dict[str, Any]) -> None:
     """Deadline, acceptance and standing of a dispute, as worked out by hand."""
     invoice = Invoice(FACT, instants.parse_instant(vector["issued"]), Decimal("1200.00"), "EUR")
     disputes = ()
@@ -50,7 +50,7 @@ def test_worked_examples(vector: Any) -> None:
 
 
 @given(st.datetimes(instants.parse_instant("2021-01-01T00:00:00Z").replace(tzinfo=None)))
-def test_ten_whole_days(naive: Any) -> None:
+def test_ten_whole_days(naive: datetime) -> None:
     """Between issue and deadline lie at least ten whole Paris days, and the deadline is a midnight."""
     issued_at = naive.replace(tzinfo=instants.UTC, year=2021 + naive.year % 20, day=min(naive.day, 28))
     invoice = Invoice(FACT, issued_at, Decimal("1.00"), "EUR")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -26,11 +27,19 @@ FACT = recorded("invoice.issued", "ACC-1/invoice/F1", {"total": "1.00"})
 TERMS, RATES = terms.load(), rates.load()
 
 
-def end_of(day: date) -> Any:
+def end_of(day: date) -> datetime:
+    """The last instant of a Paris day."""
     return instants.paris_midnight(day + timedelta(days=1)) - timedelta(microseconds=1)
 
 
-def invoice(total: str, due: date, *, payments=(), notes=()):
+def invoice(
+    total: str,
+    due: date,
+    *,
+    payments: Sequence[tuple[date, str]] = (),
+    notes: Sequence[tuple[date, str]] = (),
+) -> Invoice:
+    """An invoice due on a day, with what was paid and credited on days."""
     moved = [[Movement(FACT, day, Decimal(amount)) for day, amount in rows] for rows in (payments, notes)]
     issued_at = instants.paris_midnight(due)
     return Invoice(
@@ -39,7 +48,7 @@ def invoice(total: str, due: date, *, payments=(), notes=()):
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
-def test_worked_examples(vector: Any) -> None:
+def test_worked_examples(vector: dict[str, Any]) -> None:
     """Interest of a principal unpaid from D+1 to a day, under each reading of R8."""
     unpaid = invoice(vector["principal"], vector["due"])
     for number, expected in enumerate(vector["readings"], start=1):
@@ -49,7 +58,7 @@ def test_worked_examples(vector: Any) -> None:
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
-def test_each_example_is_quoted_from_the_terms(vector: Any) -> None:
+def test_each_example_is_quoted_from_the_terms(vector: dict[str, Any]) -> None:
     """The quotation beside each worked example stands in the terms."""
     assert vector["quotation"] in " ".join(TERMS.wording().split())
 
@@ -67,7 +76,14 @@ ECB_TABLE = [(row.effective, row.rate) for row in RATES.published if row.referen
 LEGAL_TABLE = {row.effective: row.rate for row in RATES.published if row.reference == rates.LEGAL}
 
 
-def naive_interest(total: Any, due: Any, last: Any, payments: Any, notes: Any, number: Any) -> Any:
+def naive_interest(
+    total: str,
+    due: date,
+    last: date,
+    payments: list[tuple[date, str]],
+    notes: list[tuple[date, str]],
+    number: int,
+) -> Fraction:
     """Day by day: the principal less earlier movements, at the rate of that day's reading, ÷ 365."""
     owed, day = Fraction(0), due + timedelta(days=1)
     first = True
@@ -105,7 +121,12 @@ MOVES = st.lists(
     st.sampled_from([1, 2, 3]),
 )
 def test_against_a_naive_count(
-    total: Any, due: Any, days: Any, payments: Any, notes: Any, number: Any
+    total: str,
+    due: date,
+    days: int,
+    payments: list[tuple[date, str]],
+    notes: list[tuple[date, str]],
+    number: int,
 ) -> None:
     """Segments give to the fraction what a loop over days gives, under each reading of R8."""
     last = min(due + timedelta(days=days), date(2026, 3, 18))

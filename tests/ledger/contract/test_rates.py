@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from facts_factory import recorded
 
 from ledger.contract import rates
-from ledger.contract.rates import ECB, LEGAL, MissingRate, published_by
+from ledger.contract.rates import ECB, LEGAL, MissingRate, Reference, published_by
 
 FACT = recorded("rate.published", "rate/r", {"reference": ECB, "effective": "2026-07-01", "rate": "2.00"})
 
@@ -29,7 +28,7 @@ FACT = recorded("rate.published", "rate/r", {"reference": ECB, "effective": "202
         (LEGAL, date(2026, 6, 30), "2.62"),
     ],
 )
-def test_known(reference: Any, day: Any, rate: Any) -> None:
+def test_known(reference: Reference, day: date, rate: str) -> None:
     """A rate holds from its day of effect to the eve of the next one's."""
     found = rates.load().on(reference, day)
     assert not isinstance(found, MissingRate)
@@ -45,7 +44,7 @@ def test_known(reference: Any, day: Any, rate: Any) -> None:
         (LEGAL, date(2026, 7, 1)),
     ],
 )
-def test_missing(reference: Any, day: Any) -> None:
+def test_missing(reference: Reference, day: date) -> None:
     """Outside what is known a rate is missing, and named with its day."""
     assert rates.load().on(reference, day) == MissingRate(reference, day)
 
