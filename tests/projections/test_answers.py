@@ -38,7 +38,7 @@ class TestTwoTimes:
         assert _types(registry, "2021-01-04T08:59:59.999999Z") == []
 
     def test_known_at_leaves_out_what_was_recorded_later(self, registry: Any) -> None:
-        """A mail stamped on the 2nd and recorded on the 4th counts on the 2nd, but was not known on the 3rd."""
+        """A mail of the 2nd, recorded on the 4th, counts on the 2nd, but was not known on the 3rd."""
         registry.opened()
         registry.mail("2021-02-04T00:00:00Z", "ACC-1/mail/M-1", stamped_at="2021-02-02T00:00:00Z")
         registry.tell("2021-02-05T00:00:00Z", "account.validated", "ACC-1")
@@ -203,7 +203,7 @@ class TestEnvelope:
         assert "ACC-1/" not in json.dumps(answer["result"])
 
     def test_own_writes_are_read(self, registry: Any) -> None:
-        """Whoever holds a receipt finds the fact in the next answer; what is not recorded is not waited for."""
+        """Whoever holds a receipt finds the fact in the next answer; nobody waits for what is not recorded."""
         registry.opened()
         for number in range(3):
             receipt = registry.tell(_hour(number), "account.validated", "ACC-1")

@@ -55,7 +55,7 @@ class TestConclusions:
         assert all(words in wording for words in row["quotations"])
 
     def test_other_deliveries_stay_out(self, told: Any) -> None:
-        """Nothing is said on a delivery that is not asked about, and what is said is what its projection says."""
+        """Only the delivery asked about is told, as its projection concludes on it."""
         explained = _explained(told, "ACC-1/consumption/C-2")
         on_it = [row for row in explained["conclusions"] if row["on_subject"]]
         assert {row["subject"] for row in on_it} == {"ACC-1/consumption/C-2"}
