@@ -203,7 +203,7 @@ class TestEnvelope:
         assert "ACC-1/" not in json.dumps(answer["result"])
 
     def test_own_writes_are_read(self, registry: Any) -> None:
-        """Whoever holds a receipt finds the fact in the next answer; nobody waits for what is not recorded."""
+        """Who holds a receipt finds the fact in the next answer; nobody waits for what is not recorded."""
         registry.opened()
         for number in range(3):
             receipt = registry.tell(_hour(number), "account.validated", "ACC-1")
