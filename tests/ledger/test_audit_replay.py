@@ -21,8 +21,12 @@ START = datetime(2021, 6, 1, 8, tzinfo=UTC)
 
 
 def event(
-    number: int, kind: str, subject: str, data: dict[str, Any] | None = None, **more: Any
-) -> dict[str, Any]:  # noqa: ANN401
+    number: int,
+    kind: str,
+    subject: str,
+    data: dict[str, Any] | None = None,
+    **more: str,
+) -> dict[str, Any]:
     """A CloudEvent with its own id."""
     return {
         "specversion": "1.0", "id": f"f-{number}", "source": "/test", "type": kind, "subject": subject,
