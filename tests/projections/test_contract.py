@@ -263,7 +263,8 @@ class TestTermination:
     def test_the_automatic_acknowledgement(self) -> None:
         """Read otherwise, the automatic acknowledgement of receipt starts the delay (R17)."""
         receipt = recorded(
-            "notification.sent", "ACC-1/notification/a", {"kind": "acknowledgement", "to": EMAIL, "about": "ACC-1/mail/m1"},
+            "notification.sent", "ACC-1/notification/a",
+            {"kind": "acknowledgement", "to": EMAIL, "about": "ACC-1/mail/m1"},
             "2021-04-16T08:00:01Z",
         )  # fmt: skip
         facts = [*formed(), *terminated_by_client("2021-04-16T08:00:00Z"), receipt]
