@@ -22,7 +22,7 @@ TABS: dict[str, tuple[str, str]] = {
     "timeline": ("Timeline", "chronologie"),
 }
 
-PAGED = frozenset({"acceptance", "usage", "timeline", "notifications", "invoices"})
+PAGED = frozenset({"acceptance", "timeline", "notifications", "invoices"})
 
 _FRENCH: dict[str, str] = {
     "none": "aucun",

@@ -54,7 +54,9 @@ def event(type_: str, subject: str, data: dict[str, Any] | None = None, **attrib
 
 def opened(account: str) -> Event:
     """The opening of an account."""
-    return event("account.opened", account, {"email": f"{account.lower()}@client.example", "region": "eu-west-2"})
+    return event(
+        "account.opened", account, {"email": f"{account.lower()}@client.example", "region": "eu-west-2"}
+    )
 
 
 def consumption(account: str, name: str, day: str = "2021-06-01") -> Event:

@@ -88,7 +88,9 @@ class TestRoles:
 
 
 class TestKeys:
-    @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic eDp5"}])
+    @pytest.mark.parametrize(
+        "header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic eDp5"}]
+    )
     def test_without_a_key_in_force_401(self, served: Served, header: dict[str, str]) -> None:
         """The challenge says how to authenticate."""
         answer = httpx.get(f"{served.url}/v1/accounts", headers=header)

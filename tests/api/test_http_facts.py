@@ -89,9 +89,7 @@ class TestRefusals:
             (b'{"id": "\\ud800"}', "application/json", 422),
         ],
     )
-    def test_a_bad_body_is_a_problem(
-        self, served: Served, body: bytes, media_type: str, status: int
-    ) -> None:
+    def test_a_bad_body_is_a_problem(self, served: Served, body: bytes, media_type: str, status: int) -> None:
         """Whatever is sent, the answer is a problem of the right status."""
         answer = served.client.post("/v1/facts", content=body, headers={"Content-Type": media_type})
         assert answer.status_code == status
