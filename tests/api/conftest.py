@@ -93,7 +93,7 @@ def serve_in_thread(runtime: Runtime, stack: ExitStack) -> Served:
         assert not thread.is_alive(), "the server did not stop"
 
     stack.callback(stop)
-    url = "http://127.0.0.1:{}".format(server.servers[0].sockets[0].getsockname()[1])
+    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     key = access.add_key("tests", ["writer", "auditor"])
     headers = {"Authorization": f"Bearer {key}"}
     client = stack.enter_context(httpx.Client(base_url=url, headers=headers, timeout=30))

@@ -30,6 +30,8 @@ def two_accounts(served: Served) -> Served:
 
 
 class TestRoles:
+    """What each role may do."""
+
     @pytest.mark.parametrize(
         ("path", "status"),
         [
@@ -88,6 +90,8 @@ class TestRoles:
 
 
 class TestKeys:
+    """How keys are kept and end."""
+
     @pytest.mark.parametrize(
         "header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic eDp5"}]
     )
@@ -129,6 +133,8 @@ class TestKeys:
 
 
 class TestLink:
+    """The one-time link and its session."""
+
     def test_a_link_opens_one_session_that_reads(self, two_accounts: Served) -> None:
         """The token is exchanged once for a cookie that scripts cannot read; it reads and never writes."""
         token = two_accounts.access.new_link_token()

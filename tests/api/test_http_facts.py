@@ -6,12 +6,18 @@ import base64
 import hashlib
 import socket
 from collections.abc import Callable
-from typing import Any
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import orjson
 import pytest
-from conftest import Served, consumption, event, opened
+from conftest import Served, consumption, event, opened, serve_in_thread
+
+from api.runtime import Runtime
+from ledger.clock.simulated import SimulatedClock
+from ledger.facts.envelope import parse_events
 
 Serve = Callable[..., Served]
 PROBLEM = "application/problem+json"
@@ -26,6 +32,8 @@ def free_port() -> int:
 
 
 class TestReceipts:
+    """What is recorded, and what the caller is told."""
+
     def test_a_new_fact_gets_201_and_a_receipt(self, served: Served) -> None:
         """A receipt names position, hash and stamp; the unsigned checkpoint has three lines."""
         answer = served.post(opened("ACC-1"))
@@ -75,6 +83,8 @@ class TestReceipts:
 
 
 class TestRefusals:
+    """What is refused, and how it is said."""
+
     @pytest.mark.parametrize(
         ("body", "media_type", "status"),
         [
@@ -143,6 +153,8 @@ class TestRefusals:
 
 
 class TestAnswers:
+    """What may be asked."""
+
     @pytest.mark.parametrize(
         ("path", "status"),
         [
@@ -199,16 +211,8 @@ def test_metrics_count_facts_and_name_nobody(served: Served) -> None:
     assert "ACC-1" not in text
 
 
-def test_a_simulated_ledger_is_read_only(tmp_path: Any) -> None:  # noqa: ANN401
+def test_a_simulated_ledger_is_read_only(tmp_path: Path) -> None:
     """A simulated ledger answers, and refuses facts with the reason."""
-    from contextlib import ExitStack  # noqa: PLC0415
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    from api.runtime import Runtime  # noqa: PLC0415
-    from conftest import serve_in_thread  # noqa: PLC0415
-    from ledger.clock.simulated import SimulatedClock  # noqa: PLC0415
-    from ledger.facts.envelope import parse_events  # noqa: PLC0415
-
     where = f"sqlite:///{tmp_path}/simulated.db"
     with Runtime.simulated(where, SimulatedClock(datetime(2021, 6, 1, tzinfo=UTC))) as runtime:
         assert runtime.recorder is not None

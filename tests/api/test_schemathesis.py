@@ -19,7 +19,7 @@ CHECKS = (
 )
 
 
-def _run(served: Served, examples: int, folder: Path, phases: str) -> None:
+def _run(served: Served, folder: Path, method: str, phases: str, examples: int) -> None:
     served.post(opened("ACC-1"), consumption("ACC-1", "C-1"))
     key = served.client.headers["authorization"]
     command = [
@@ -30,6 +30,8 @@ def _run(served: Served, examples: int, folder: Path, phases: str) -> None:
         f"Authorization: {key}",
         "--checks",
         ",".join(CHECKS),
+        "--include-method",
+        method,
         "--phases",
         phases,
         "--max-examples",
@@ -46,13 +48,20 @@ def _run(served: Served, examples: int, folder: Path, phases: str) -> None:
 
 
 @pytest.mark.timeout(180)
-def test_no_undocumented_answer(served: Served, tmp_path: Path) -> None:
-    """Whatever the description allows, no 5xx and no answer that it does not describe."""
-    _run(served, 6, tmp_path, "examples,coverage,fuzzing")
+def test_questions_get_documented_answers(served: Served, tmp_path: Path) -> None:
+    """Whatever is asked, no 5xx and no answer that the description does not have."""
+    _run(served, tmp_path, "GET", "examples,coverage,fuzzing", 10)
+
+
+@pytest.mark.timeout(180)
+def test_facts_get_documented_answers(served: Served, tmp_path: Path) -> None:
+    """Whatever is posted, no 5xx and no answer that the description does not have."""
+    _run(served, tmp_path, "POST", "examples,fuzzing", 10)
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1800)
-def test_no_undocumented_answer_in_a_campaign(served: Served, tmp_path: Path) -> None:
-    """The same, at length."""
-    _run(served, 300, tmp_path, "examples,coverage,fuzzing,stateful")
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_campaign_gets_documented_answers(served: Served, tmp_path: Path, method: str) -> None:
+    """The same at length; the coverage of a hundred types of fact alone takes minutes."""
+    _run(served, tmp_path, method, "examples,coverage,fuzzing,stateful", 300)
