@@ -1,1 +1,1 @@
-"""scripts."""
+"""The command line ``greffe``, the importers, and the demonstration."""

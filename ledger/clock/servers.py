@@ -89,6 +89,16 @@ def open_mail(url: str, *, origin: str, settings: MailSettings | None = None) ->
     return PostfixMail(parts.hostname, port, options, origin, settings)
 
 
+def journal_of(url: str | None, origin: str) -> Journal | None:
+    """The journal of a mail server's address, to read only; ``None`` when the address tells of none."""
+    if url is None:
+        return None
+    if url.startswith(f"{EMBEDDED}:"):
+        return Journal(Path(url.removeprefix(f"{EMBEDDED}:")) / "journal", origin)
+    folders = parse_qs(urlsplit(url).query).get("journal")
+    return Journal(Path(folders[-1]), origin) if folders else None
+
+
 class _Receiving:
     """What both servers do alike: deliver acknowledgements and hold the intake."""
 

@@ -10,6 +10,8 @@ from datetime import datetime
 from ledger.clock.message import stamping_message
 from ledger.clock.queue_id import encode
 from ledger.clock.stamp import Stamp
+from ledger.errors import WrongCallError
+from ledger.instants import plain
 
 SIMULATED = "simulated"
 _ADDRESS = "stamp@simulated.invalid"
@@ -20,8 +22,11 @@ class SimulatedClock:
 
     name = SIMULATED
 
-    def __init__(self, now: datetime, *, origin: str = SIMULATED) -> None:
+    def __init__(
+        self, now: datetime, *, origin: str = SIMULATED, not_before: datetime | None = None
+    ) -> None:
         self._now = now
+        self._not_before = not_before
         self._origin = origin
         self._inodes = itertools.count(secrets.randbits(40))
 
@@ -34,7 +39,16 @@ class SimulatedClock:
         return encode(instant, next(self._inodes))
 
     def stamp(self, digest: str, count: int) -> Stamp:
-        """The stamp of a message that would have been sent now."""
+        """The stamp of a message that would have been sent now.
+
+        Raises:
+            WrongCallError: it is earlier than the instant that this clock was to go on from.
+        """
+        if self._not_before is not None and self._now < self._not_before:
+            raise WrongCallError(
+                f"the ledger's last stamp is {plain(self._not_before)}: nothing new is recorded at"
+                f" {plain(self._now)}"
+            )
         message = stamping_message(digest, count, origin=self._origin, sender=_ADDRESS, recipient=_ADDRESS)
         queue_id = self.queue_id(self._now)
         return Stamp(self._now, SIMULATED, queue_id, message.message_id, message.sha256)

@@ -127,7 +127,8 @@ class Record:
     def facts(self, start: int, limit: int) -> list[Recorded]:
         """The facts among the ``limit`` leaves from ``start`` on, in order of position."""
         rows = self._connection.execute(
-            "SELECT position, version, state FROM leaf WHERE position >= ? AND position < ? ORDER BY position",
+            "SELECT position, version, state FROM leaf"
+            " WHERE position >= ? AND position < ? ORDER BY position",
             (start, start + limit),
         ).fetchall()
         return self._recorded(rows)

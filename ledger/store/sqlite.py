@@ -276,7 +276,10 @@ class LedgerRecorder(SQLiteApplicationRecorder):
             yield Writing(connection)
 
     def _insert_events(
-        self, _c: SQLiteCursor, _stored_events: Sequence[StoredEvent], **_options: object
+        self,
+        c: SQLiteCursor,  # noqa: ARG002 - the library's signature
+        stored_events: Sequence[StoredEvent],  # noqa: ARG002 - the library's signature
+        **_: object,
     ) -> Sequence[int] | None:
         raise ProgrammingError(
             "no stamp, no commit: leaves are appended by ledger.recorder.Recorder, under a stamp"

@@ -1,0 +1,329 @@
+"""OUTSCALE's own consumption format, ``ReadConsumptionAccount``, read as facts.
+
+Every field of an answer is optional (OUTSCALE API schema 1.40), numbers are taken from the JSON text
+without passing through a float, and nothing is corrected: what looks wrong is flagged. What the API
+shows is indicative; the invoice binds (art. 15.3; ``clauses.md`` row 14).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Literal
+
+import orjson
+
+from ledger import instants
+from ledger.errors import WrongCallError
+
+SOURCE = "/outscale/ReadConsumptionAccount"
+ENTRIES_IN_A_FACT = 250
+"""A leaf holds about 300 entries; some room is left for long names."""
+
+ToDate = Literal["auto", "inclusive", "exclusive"]
+Entry = dict[str, Any]
+
+_FIELDS = frozenset(
+    {
+        "AccountId", "Category", "FromDate", "Operation", "PayingAccountId", "Price", "ResourceId", "Service",
+        "SubregionName", "Title", "ToDate", "Type", "UnitPrice", "Value",
+    }
+)  # fmt: skip
+_A_DAY = timedelta(days=1)
+_SECONDS_IN_AN_HOUR = 3600
+_OFFSET = re.compile(r"([+-][0-9]{2})([0-9]{2})$")
+
+# What the French titles say of the unit, the first that fits; the factor turns Value into the unit.
+_TITLES: tuple[tuple[str, str, int], ...] = (
+    (r"\bpar seconde", "second", 1),
+    (r"\bpar minute", "second", 60),
+    (r"\bpar heure|/ ?heure|/ ?h\b", "second", _SECONDS_IN_AN_HOUR),
+    (r"\bpar million de requetes", "request", 1_000_000),
+    (r"\bpar (millier de|1 ?000) requetes", "request", 1_000),
+    (r"\bpar requete", "request", 1),
+    (r"\b(par )?(gio?b?|go|gibioctets?|gibibytes?)( par |/ ?)mois", "GiB-month", 1),
+    (r"\bpar (gio?b?|go|gibioctets?|gibibytes?)\b", "GiB", 1),
+)
+# Where the title says nothing: the key of the catalogue (Type), and its service.
+_TYPES: tuple[tuple[str, str, str, int], ...] = (
+    (r"BoxUsage:", "fcu", "second", _SECONDS_IN_AN_HOUR),
+    (r"Custom(Core|Ram)", "fcu", "second", _SECONDS_IN_AN_HOUR),
+    (r"ProductUsage", "fcu", "second", _SECONDS_IN_AN_HOUR),
+    (r"UseDedicated", "fcu", "second", _SECONDS_IN_AN_HOUR),
+    (r"BSU:VolumeUsage:", "fcu", "GiB-month", 1),
+    (r"Snapshot:Usage", "fcu", "GiB-month", 1),
+    (r"ElasticIP:", "fcu", "second", _SECONDS_IN_AN_HOUR),
+    (r"NatGatewayUsage", "fcu", "second", _SECONDS_IN_AN_HOUR),
+    (r"ConnectionUsage", "fcu", "second", _SECONDS_IN_AN_HOUR),
+    (r"Gpu:", "fcu", "second", _SECONDS_IN_AN_HOUR),
+    (r"LBU:Usage", "lbu", "second", _SECONDS_IN_AN_HOUR),
+    (r"enterprise$", "oos", "GiB-month", 1),
+)
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import made of an answer: CloudEvents, remarks, and the lines it could not read."""
+
+    facts: list[dict[str, Any]] = field(default_factory=list)
+    entries: int = 0
+    remarks: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+
+def read_answers(text: bytes) -> list[dict[str, Any]]:
+    """The answers in a file: one, or a list of them; numbers as exact decimals.
+
+    Raises:
+        WrongCallError: the file holds no ``ReadConsumptionAccount`` answer.
+    """
+    try:
+        parsed = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+    except ValueError as error:
+        raise WrongCallError(f"the file is not JSON: {error}") from error
+    answers = parsed if isinstance(parsed, list) else [parsed]
+    for answer in answers:
+        if not isinstance(answer, dict) or not isinstance(answer.get("ConsumptionEntries"), list):
+            raise WrongCallError(
+                "the file holds no ReadConsumptionAccount answer: no list ConsumptionEntries"
+            )
+    return answers
+
+
+def import_answers(
+    answers: Iterable[Mapping[str, Any]], account: str, *, to_date: ToDate = "auto"
+) -> Imported:
+    """Turn answers into ``consumption.recorded`` facts of ``account``.
+
+    ``to_date`` says whether a ``ToDate`` belongs to the period; ``auto`` decides per answer on what it
+    shows and says why. The ids depend on the content alone, so an answer imported twice is recorded once.
+    """
+    done = Imported()
+    for number, answer in enumerate(answers):
+        _import_answer(answer, f"answer {number}", account, to_date, done)
+    done.remarks.append("the consumption is indicative: the invoice binds (art. 15.3)")
+    return done
+
+
+def _import_answer(
+    answer: Mapping[str, Any], name: str, account: str, to_date: ToDate, done: Imported
+) -> None:
+    lines = _merged(answer["ConsumptionEntries"], name, done)
+    _say_whose(lines, name, account, done)
+    inclusive, because = _inclusive(lines, to_date)
+    done.remarks.append(f"{name}: ToDate is taken as {'inclusive' if inclusive else 'exclusive'}: {because}")
+    entries: list[Entry] = []
+    for place, line in lines:
+        try:
+            entries.append(_entry(line, answer.get("Currency"), inclusive=inclusive))
+        except WrongCallError as error:
+            done.unreadable.append(f"{name}, entry {place}: {error}")
+            continue
+        if (flag := _price_flag(line)) is not None:
+            done.remarks.append(f"{name}, entry {place}: {flag}")
+    for first in range(0, len(entries), ENTRIES_IN_A_FACT):
+        done.facts.append(_fact(entries[first : first + ENTRIES_IN_A_FACT], account))
+    done.entries += len(entries)
+
+
+def _merged(given: Sequence[Any], name: str, done: Imported) -> list[tuple[int, Entry]]:
+    """Lines with their places, those that the API split over two objects joined again.
+
+    A fragment has no ``Value``; it belongs to the next line, else to the one before, that says nothing
+    else where both speak.
+    """
+    lines: list[tuple[int, Entry]] = []
+    fragments: list[tuple[int, Entry]] = []
+    for place, line in enumerate(given):
+        if not isinstance(line, dict):
+            done.unreadable.append(f"{name}, entry {place}: is not an object")
+            continue
+        if unknown := line.keys() - _FIELDS:
+            done.remarks.append(
+                f"{name}, entry {place}: unknown fields left out: {', '.join(sorted(unknown))}"
+            )
+        known = {key: value for key, value in line.items() if key in _FIELDS and value is not None}
+        (lines if "Value" in known else fragments).append((place, known))
+    for place, fragment in fragments:
+        home = next((line for line in sorted(lines, key=lambda line: (line[0] < place, abs(line[0] - place)))
+                     if _completes(fragment, line[1])), None)  # fmt: skip
+        if home is None:
+            done.unreadable.append(f"{name}, entry {place}: has no Value, and no line that it completes")
+        else:
+            home[1].update(fragment)
+            done.remarks.append(
+                f"{name}, entries {place} and {home[0]}: one line split over two objects, joined"
+            )
+    return lines
+
+
+def _completes(fragment: Entry, line: Entry) -> bool:
+    shared = fragment.keys() & line.keys()
+    return (
+        bool(shared) and all(fragment[key] == line[key] for key in shared) and not fragment.keys() <= shared
+    )
+
+
+def _say_whose(lines: Iterable[tuple[int, Entry]], name: str, account: str, done: Imported) -> None:
+    others = sorted({str(line["AccountId"]) for _, line in lines if "AccountId" in line} - {account})
+    if others:
+        done.remarks.append(
+            f"{name}: consumption of OUTSCALE account {', '.join(others)} is recorded for {account}"
+        )
+
+
+def _inclusive(lines: Sequence[tuple[int, Entry]], to_date: ToDate) -> tuple[bool, str]:
+    """Whether the last day belongs to the periods of an answer, and why it is thought so."""
+    if to_date != "auto":
+        return to_date == "inclusive", "as told"
+    for place, line in lines:
+        try:
+            start, end = _instant(line["FromDate"]), _instant(line["ToDate"])
+        except (KeyError, WrongCallError):
+            continue
+        if not (_is_midnight(start) and _is_midnight(end)):
+            continue
+        if start == end:
+            return True, f"entry {place} ends on the day it starts"
+        if "ResourceId" in line and _hours(line) is not None and _hours(line) > _length_hours(start, end):
+            return True, f"one resource of entry {place} ran longer than the days before its ToDate"
+        if start.day == 1 and (end + _A_DAY).day == 1:
+            return True, f"entry {place} runs from the first to the last day of a month"
+    return False, "as the API documents it (« This value is excluded from the time period »)"
+
+
+def _is_midnight(instant: datetime) -> bool:
+    return (instant.hour, instant.minute, instant.second, instant.microsecond) == (0, 0, 0, 0)
+
+
+def _length_hours(start: datetime, end: datetime) -> Decimal:
+    return Decimal((end - start) // timedelta(hours=1))
+
+
+def _hours(line: Entry) -> Any:  # noqa: ANN401 - a Decimal or nothing
+    try:
+        unit, factor = _unit(line)
+    except WrongCallError:
+        return None
+    return line["Value"] if (unit, factor) == ("second", _SECONDS_IN_AN_HOUR) else None
+
+
+def _entry(line: Entry, currency: str | None, *, inclusive: bool) -> Entry:
+    """One entry of a fact.
+
+    Raises:
+        WrongCallError: the line says too little, names the field.
+    """
+    for key in ("FromDate", "ToDate"):
+        if key not in line:
+            raise WrongCallError(f"{key} is missing")
+    start, end = _instant(line["FromDate"]), _instant(line["ToDate"])
+    if inclusive and _is_midnight(end):
+        end += _A_DAY
+    if end < start:
+        raise WrongCallError(f"ToDate {line['ToDate']} lies before FromDate {line['FromDate']}")
+    unit, factor = _unit(line)
+    entry = {
+        "service": _service(line),
+        "resource": line.get("Type"),
+        "resource_id": line.get("ResourceId"),
+        "subregion": line.get("SubregionName"),
+        "from": instants.canonical(start),
+        "to": instants.canonical(end),
+        "quantity": _plain(_number(line, "Value") * factor),
+        "unit": unit,
+    }
+    if "UnitPrice" in line:
+        entry["shown_unit_price"] = _plain(_number(line, "UnitPrice"))
+    if "Price" in line:
+        entry["shown_price"] = _plain(_number(line, "Price"))
+    if currency and ("UnitPrice" in line or "Price" in line):
+        entry["shown_currency"] = currency
+    return {key: value for key, value in entry.items() if value is not None}
+
+
+def _number(line: Entry, key: str) -> Decimal:
+    number = line[key]
+    if not isinstance(number, Decimal) or not number.is_finite() or number < 0:
+        raise WrongCallError(f"{key} is not a number ≥ 0: {number!r}")
+    return number
+
+
+def _plain(number: Decimal) -> str:
+    return format(number, "f")
+
+
+def _instant(text: Any) -> datetime:  # noqa: ANN401 - any JSON
+    """A date-time of the API: ``+0000`` offsets, or a bare date in UTC."""
+    if isinstance(text, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return instants.parse_instant(f"{text}T00:00:00Z")
+    return instants.parse_instant(_OFFSET.sub(r"\1:\2", str(text))).astimezone(UTC)
+
+
+def _unit(line: Entry) -> tuple[str, int]:
+    """The unit of a line and the factor from its Value: the French title says it, else the Type.
+
+    Raises:
+        WrongCallError: neither does; a unit is never guessed.
+    """
+    title = (
+        unicodedata.normalize("NFD", str(line.get("Title", ""))).encode("ascii", "ignore").decode().lower()
+    )
+    for pattern, unit, factor in _TITLES:
+        if re.search(pattern, title):
+            return unit, factor
+    for pattern, _, unit, factor in _TYPES:
+        if re.match(pattern, str(line.get("Type", ""))):
+            return unit, factor
+    raise WrongCallError(
+        f"the unit is told neither by the Title {line.get('Title')!r} nor by the Type {line.get('Type')!r}"
+    )
+
+
+def _service(line: Entry) -> str:
+    if "Service" in line:
+        return str(line["Service"]).removeprefix("TinaOS-").lower()
+    for pattern, service, _, _ in _TYPES:
+        if re.match(pattern, str(line.get("Type", ""))):
+            return service
+    raise WrongCallError(f"the Service is missing, and the Type {line.get('Type')!r} does not tell it")
+
+
+def _price_flag(line: Entry) -> str | None:
+    """A remark when the price shown is not quantity × unit price, to the price's own decimals."""
+    if not {"Price", "UnitPrice", "Value"} <= line.keys():
+        return None
+    price, expected = line["Price"], line["Value"] * line["UnitPrice"]
+    exponent = price.as_tuple().exponent
+    rounded = expected.quantize(Decimal(1).scaleb(min(int(exponent), 0)), ROUND_HALF_UP)
+    if rounded == price:
+        return None
+    return (
+        f"Price {_plain(price)} is not Value × UnitPrice = {_plain(expected)}: kept as shown, not corrected"
+    )
+
+
+def _fact(entries: Sequence[Entry], account: str) -> dict[str, Any]:
+    content = orjson.dumps([account, list(entries)], option=orjson.OPT_SORT_KEYS)
+    digest = hashlib.sha256(content).hexdigest()[:24]
+    day = min(entry["from"] for entry in entries)[:10]
+    return {
+        "specversion": "1.0",
+        "id": f"osc-{digest}",
+        "source": SOURCE,
+        "type": "consumption.recorded",
+        "subject": f"{account}/consumption/{day}-{digest}",
+        "data": {"entries": list(entries)},
+    }
+
+
+def to_lines(facts: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """Facts as JSON Lines."""
+    for fact in facts:
+        yield orjson.dumps(fact) + b"\n"

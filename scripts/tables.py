@@ -1,0 +1,136 @@
+"""Answers as tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+_LONGEST_CELL = 60
+_COLUMNS = {
+    # what a terminal has room for; --json has everything
+    "acceptance.deliveries": ("subject", "entry", "resource_id", "from", "final_after", "status"),
+    "acceptance.reserves": ("subject", "stamped_at", "covers", "status"),
+    "invoices": ("number", "issued_at", "total", "contestable_until", "acceptance", "dispute", "payment", "unpaid",
+                 "late_indemnity", "late_interest"),
+    "usage": ("month", "resource", "unit", "metered", "billed", "amount"),
+    "notifications": ("subject", "kind", "legal_time", "to", "valid"),
+    "timeline": ("position", "legal_time", "type", "summary"),
+}  # fmt: skip
+_EXPLAINED = {
+    # the conclusion of a row whose reasons stand under it
+    "acceptance.deliveries": "status",
+    "acceptance.reserves": "status",
+    "invoices": "acceptance",
+    "usage": "billed",
+    "notifications": "valid",
+}
+
+
+def is_conclusion(node: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Whether a part of an answer is a conclusion: a value with its rule and article."""
+    return isinstance(node, Mapping) and {"value", "rule", "article", "because"} <= node.keys()
+
+
+def brief(node: Any) -> str:  # noqa: ANN401 - any JSON
+    """A value on one line; a conclusion by its value."""
+    if is_conclusion(node):
+        return brief(node["value"])
+    if node is None:
+        return "–"
+    if isinstance(node, Mapping):
+        return ", ".join(f"{key} {brief(value)}" for key, value in node.items())
+    if isinstance(node, list):
+        return f"{len(node)} ×" if len(node) > 3 else "; ".join(brief(item) for item in node)  # noqa: PLR2004 - fits
+    text = str(node)
+    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
+
+
+def why(conclusion: Mapping[str, Any]) -> str:
+    """The article, the rule and the facts of a conclusion on one line."""
+    facts = ", ".join(f"#{fact['position']} {fact['type']}" for fact in conclusion["because"][:4])
+    more = len(conclusion["because"]) - 4
+    others = [
+        f"{reading['reading']}: {brief(reading['value'])}"
+        for reading in conclusion.get("readings", [])
+        if reading["value"] != conclusion["value"]
+    ]
+    parts = [f"art. {conclusion['article']}", conclusion["rule"].replace("_", " ")]
+    if facts:
+        parts.append(f"from {facts}" + (f" and {more} more" if more > 0 else ""))
+    if others:
+        parts.append("read otherwise " + "; ".join(others))
+    return " · ".join(parts)
+
+
+def show_answer(console: Console, name: str, answer: Mapping[str, Any]) -> None:
+    """An answer of a projection: what it is about, then its rows."""
+    source = " (host's clock)" if answer["as_of_source"] == "host" else ""
+    known = f", known at {answer['known_at']}" if answer["known_at"] else ""
+    console.print(
+        f"[bold]{escape(name)}[/] of [bold]{escape(answer['account'])}[/]"
+        f" as of {answer['as_of']}{source}{known} · terms {answer['terms']} · clock {answer['clock']}",
+        highlight=False,
+    )
+    result = answer["result"]
+    groups = [("", result)] if isinstance(result, list) else _groups(result)
+    for title, rows in groups:
+        _show_rows(console, title, rows, f"{name}.{title}" if title else name)
+
+
+def _groups(result: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    lists = [(key, value) for key, value in result.items() if isinstance(value, list)]
+    rest = {key: value for key, value in result.items() if not isinstance(value, list)}
+    return [*([("", rest)] if rest else []), *lists]
+
+
+def _show_rows(console: Console, title: str, rows: Any, key: str) -> None:  # noqa: ANN401 - any JSON
+    if isinstance(rows, Mapping):
+        table = Table("", "value", "why", title=title or None, title_justify="left", box=SIMPLE)
+        for part, value in _flat(rows):
+            table.add_row(part, escape(brief(value)), escape(why(value)) if is_conclusion(value) else "")
+        console.print(table)
+        return
+    if not rows:
+        console.print(f"{title or 'nothing'}: none")
+        return
+    explained = _EXPLAINED.get(key)
+    columns = _COLUMNS.get(key) or list(dict.fromkeys(column for row in rows for column in row))
+    table = Table(
+        *columns, *(["why"] if explained else []), title=title or None, title_justify="left", box=SIMPLE
+    )
+    for row in rows:
+        reasons = [escape(why(row[explained]))] if explained else []
+        table.add_row(*(escape(brief(row.get(column))) for column in columns), *reasons)
+    console.print(table)
+
+
+def _flat(node: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping) and not is_conclusion(value):
+            yield from _flat(value, f"{before}{key}.")
+        else:
+            yield before + key, value
+
+
+def show_explanation(console: Console, answer: Mapping[str, Any]) -> None:
+    """Every conclusion on a subject with its reasons, then the subject's facts."""
+    console.print(f"[bold]{escape(answer['subject'])}[/] as of {answer['as_of']}", highlight=False)
+    for told in answer["conclusions"]:
+        console.print(f"\n[bold]{escape(_title(told))}[/]: {escape(brief(told['value']))}", highlight=False)
+        console.print(f"  {escape(why(told))}", highlight=False, soft_wrap=True)
+        for quotation in told.get("quotations", []):
+            console.print(f"  « {escape(quotation)} »", style="italic", highlight=False, soft_wrap=True)
+    table = Table("position", "legal time", "clock", "type", title="Facts", title_justify="left", box=SIMPLE)
+    for fact in answer["facts"]:
+        table.add_row(str(fact["position"]), fact["legal_time"], fact.get("clock", ""), fact["type"])
+    console.print()
+    console.print(table)
+
+
+def _title(told: Mapping[str, Any]) -> str:
+    return str(told.get("path") or told.get("name") or told["rule"])
