@@ -79,6 +79,10 @@ class _Request:
     drafts: Sequence[Draft]
     future: Future[list[Receipt]] = field(default_factory=Future)
 
+    def wanted(self) -> bool:
+        """Whether its caller still waits; from here on it cannot be cancelled."""
+        return self.future.set_running_or_notify_cancel()
+
 
 @dataclass(slots=True)
 class _New:
@@ -290,7 +294,7 @@ class Recorder:
         first = self._waiting.get()
         if first is None:
             return [], True
-        requests, count = [first], len(first.drafts)
+        requests, count = [first] if first.wanted() else [], len(first.drafts)
         while count < FACTS_IN_A_COMMIT:
             try:
                 request = self._waiting.get_nowait()
@@ -298,8 +302,9 @@ class Recorder:
                 break
             if request is None:
                 return requests, True
-            requests.append(request)
-            count += len(request.drafts)
+            if request.wanted():
+                requests.append(request)
+                count += len(request.drafts)
         return requests, False
 
     def _commit(self, requests: Sequence[_Request]) -> list[tuple[_Request, list[Receipt]]]:
