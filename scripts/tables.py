@@ -83,9 +83,13 @@ def show_answer(console: Console, name: str, answer: Mapping[str, Any]) -> None:
 
 
 def _groups(result: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    lists = [(key, value) for key, value in result.items() if isinstance(value, list)]
-    rest = {key: value for key, value in result.items() if not isinstance(value, list)}
+    lists = [(key, value) for key, value in result.items() if _is_rows(value)]
+    rest = {key: value for key, value in result.items() if not _is_rows(value)}
     return [*([("", rest)] if rest else []), *lists]
+
+
+def _is_rows(node: Any) -> bool:  # noqa: ANN401 - any JSON
+    return isinstance(node, list) and all(isinstance(row, Mapping) for row in node)
 
 
 def _show_rows(console: Console, title: str, rows: Any, key: str) -> None:  # noqa: ANN401 - any JSON
