@@ -75,9 +75,8 @@ def _tell(report: Report, drifts: list[Discrepancy]) -> None:
     for remark in report.remarks:
         console.print(f"[yellow]remark[/] {escape(remark)}")
     verdict = "clean" if report.clean and not drifts else "NOT CLEAN"
-    console.print(
-        f"{report.commits} commits, {report.facts} facts, {report.leaves} leaves, root {report.root}: {verdict}"
-    )
+    counts = f"{report.commits} commits, {report.facts} facts, {report.leaves} leaves"
+    console.print(f"{counts}, root {report.root}: {verdict}")
 
 
 def rebuild(

@@ -128,7 +128,9 @@ def _consumption(year: _Year, day: date) -> None:
     ]  # fmt: skip
     entries.append({
         **common, "Type": "BSU:VolumeUsage:gp2", "Operation": "CreateVolume", "ResourceId": "vol-1a2b3c4d",
-        "Title": "Volume BSU gp2 - par Gio par mois", "Value": float(_disk_share(day)),  # an API answer has JSON numbers; the importer reads their text
+        "Title": "Volume BSU gp2 - par Gio par mois",
+        # an API's answer has JSON numbers, and the importer reads their text
+        "Value": float(_disk_share(day)),
     })  # fmt: skip
     answer = json.dumps({"ConsumptionEntries": entries, "Currency": "EUR"}).encode()
     imported = import_answers(read_answers(answer), ACCOUNT, to_date="exclusive")
@@ -226,7 +228,8 @@ def _acts(year: _Year) -> None:
         ended = began + timedelta(hours=1)
         year.by_mail(ended + timedelta(hours=hours), "reserve.notified", f"{ACCOUNT}/reserve/{name}", {
             "service": "fcu", "resource_id": _VMS[0], "unavailable_from": instants.plain(began),
-            "unavailable_to": instants.plain(ended), "evidence": ["monitoring.csv"], "reason": "machine unreachable",
+            "unavailable_to": instants.plain(ended), "evidence": ["monitoring.csv"],
+            "reason": "machine unreachable",
         }, f"Réserve motivée {_VMS[0]}")  # fmt: skip
     notice = datetime(2026, 6, 10, 8, tzinfo=UTC)
     year.by_notice(notice, "formal_notice.sent", f"{ACCOUNT}/formal-notice/mise-en-demeure", {

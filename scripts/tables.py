@@ -15,8 +15,8 @@ _COLUMNS = {
     # what a terminal has room for; --json has everything
     "acceptance.deliveries": ("subject", "entry", "resource_id", "from", "final_after", "status"),
     "acceptance.reserves": ("subject", "stamped_at", "covers", "status"),
-    "invoices": ("number", "issued_at", "total", "contestable_until", "acceptance", "dispute", "payment", "unpaid",
-                 "late_indemnity", "late_interest"),
+    "invoices": ("number", "issued_at", "total", "contestable_until", "acceptance", "dispute", "payment",
+                 "unpaid", "late_indemnity", "late_interest"),
     "usage": ("month", "resource", "unit", "metered", "billed", "amount"),
     "notifications": ("subject", "kind", "legal_time", "to", "valid"),
     "timeline": ("position", "legal_time", "type", "summary"),

@@ -22,9 +22,7 @@ class SimulatedClock:
 
     name = SIMULATED
 
-    def __init__(
-        self, now: datetime, *, origin: str = SIMULATED, not_before: datetime | None = None
-    ) -> None:
+    def __init__(self, now: datetime, *, origin: str = SIMULATED, not_before: datetime | None = None) -> None:
         self._now = now
         self._not_before = not_before
         self._origin = origin

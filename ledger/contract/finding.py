@@ -26,13 +26,20 @@ class Reason(Protocol):
     """A fact that a conclusion rests on (``ledger.facts.recorded.Recorded`` is one)."""
 
     @property
-    def position(self) -> int: ...
+    def position(self) -> int:
+        """Its 0-based leaf index."""
+
     @property
-    def subject(self) -> str: ...
+    def subject(self) -> str:
+        """Whose history it belongs to."""
+
     @property
-    def type(self) -> str: ...
+    def type(self) -> str:
+        """What happened."""
+
     @property
-    def legal_time(self) -> datetime: ...
+    def legal_time(self) -> datetime:
+        """The instant that counts (UTC)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,7 @@ class Conclusion(Generic[T]):
         return answer
 
 
-def jsonable(value: Any) -> Any:  # noqa: ANN401 - any value a clause may conclude
+def jsonable(value: Any) -> Any:  # noqa: ANN401, PLR0911 - any value a clause may conclude, a line each
     """Write a value as answers do: instants with ``Z``, amounts as decimal strings, conclusions whole."""
     match value:
         case Conclusion():

@@ -45,7 +45,7 @@ class Served:
         )
 
 
-def event(type_: str, subject: str, data: dict[str, Any] | None = None, **attributes: Any) -> Event:  # noqa: ANN401
+def event(type_: str, subject: str, data: dict[str, Any] | None = None, **attributes: Any) -> Event:
     """A CloudEvent with an id of its own."""
     place = attributes.pop("id", f"{type_}:{subject}")
     found = {"specversion": "1.0", "id": place, "source": "/tests", "type": type_, "subject": subject}
@@ -105,7 +105,7 @@ def serve_ledger(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Serves a ledger in the test's folder: ``serve_ledger(mail=…, settings=…)``."""
     with ExitStack() as stack:
 
-        def serve(mail: str | None = "", **settings: Any) -> Served:  # noqa: ANN401
+        def serve(mail: str | None = "", **settings: Any) -> Served:
             where = f"sqlite:///{tmp_path}/ledger.db"
             server = f"embedded:{tmp_path}/mail" if mail == "" else mail
             runtime = stack.enter_context(Runtime.open(where, server, settings=Settings(**settings)))

@@ -77,12 +77,12 @@ def tamper(file: Path, *statements: str) -> None:
 def rewrite(old: str, new: str, *, at: int) -> str:
     """The statement that replaces a text in the bytes of one leaf."""
     return (
-        f"UPDATE leaf SET state = CAST(replace(CAST(state AS TEXT), '{old}', '{new}') AS BLOB)"  # noqa: S608
+        f"UPDATE leaf SET state = CAST(replace(CAST(state AS TEXT), '{old}', '{new}') AS BLOB)"
         f" WHERE position = {at}"
     )
 
 
-def audited(file: Path, **options: Any) -> Report:  # noqa: ANN401 - as the audit takes them
+def audited(file: Path, **options: Any) -> Report:
     """The report on a file."""
     record = open_record(f"sqlite:///{file}")
     try:

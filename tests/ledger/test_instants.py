@@ -23,7 +23,7 @@ SOME_INSTANTS = st.datetimes(*NAIVE, timezones=st.just(UTC))
 SOME_DAYS = st.dates(date(2015, 1, 1), date(2035, 12, 31))
 
 
-def of(kind: str) -> Any:  # noqa: ANN401 - a pytest mark
+def of(kind: str) -> Any:
     """One test for each vector of a kind of delay, named by its reason."""
     return pytest.mark.parametrize("vector", DELAYS[kind], ids=lambda vector: vector["why"])
 

@@ -1,6 +1,5 @@
 """A real ledger under a simulated clock, told fact by fact and asked through ``Answers``."""
 
-# ruff: noqa: ANN401 - answers are JSON, and the registry is a fixture of conftest.py
 from __future__ import annotations
 
 import itertools

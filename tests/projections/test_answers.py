@@ -1,6 +1,5 @@
 """Answers: two times to ask about, whose facts count, and what the envelope says."""
 
-# ruff: noqa: ANN401 - answers are JSON, and the registry is a fixture of conftest.py
 from __future__ import annotations
 
 import json

@@ -1,6 +1,5 @@
 """Explanations: every conclusion on a subject with its rule, its French words and its facts."""
 
-# ruff: noqa: ANN401 - answers are JSON, and the registry is a fixture of conftest.py
 from __future__ import annotations
 
 import json

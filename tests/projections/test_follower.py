@@ -1,6 +1,5 @@
 """The follower: exactly once across kills and processes, rebuilt byte for byte, compared row by row."""
 
-# ruff: noqa: ANN401 - answers are JSON, and the registry is a fixture of conftest.py
 from __future__ import annotations
 
 import sqlite3

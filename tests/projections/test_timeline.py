@@ -1,6 +1,5 @@
 """The timeline of an account: order, late records, a clock stepped back, and nobody's personal data."""
 
-# ruff: noqa: ANN401 - answers are JSON, and the registry is a fixture of conftest.py
 from __future__ import annotations
 
 from typing import Any

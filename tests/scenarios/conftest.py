@@ -41,11 +41,18 @@ class Told:
     def opened(self, at: str = "2021-01-04T09:00:00Z", account: str = "ACC-1") -> Told:
         """An account opened, validated and paid for by Internet, all at one instant."""
         address = f"client@{account.lower()}.example"
-        identification = {"name": "Client SAS", "vat_number": "FR12345678901", "address": "1 rue X", "phone": "+33100000000"}
+        identification = {
+            "name": "Client SAS",
+            "vat_number": "FR12345678901",
+            "address": "1 rue X",
+            "phone": "+33100000000",
+        }
         self.tell(at, "account.opened", account, {
             "email": address, "identification": identification, "region": "eu-west-2", "territory": "EU",
         })  # fmt: skip
-        self.tell(at, "contract.accepted", account, {"route": "internet", "terms": "2021-06", "on_demand": True})
+        self.tell(
+            at, "contract.accepted", account, {"route": "internet", "terms": "2021-06", "on_demand": True}
+        )
         self.tell(at, "account.validated", account)
         return self.tell(at, "account.bank_details_received", account)
 

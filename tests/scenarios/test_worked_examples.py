@@ -6,14 +6,20 @@ import json
 
 import pytest
 
-ENTRY = {"service": "fcu", "resource": "tinav5.c4r8p2", "resource_id": "i-12345678", "subregion": "eu-west-2a", "unit": "second"}
+ENTRY = {
+    "service": "fcu",
+    "resource": "tinav5.c4r8p2",
+    "resource_id": "i-12345678",
+    "subregion": "eu-west-2a",
+    "unit": "second",
+}
 SLICE = {**ENTRY, "from": "2026-03-28T08:00:00Z", "to": "2026-03-28T09:00:00Z", "quantity": "3600"}
 
 
 def consumed(told, *quantities, at="2021-06-30T12:00:00Z", resource="tinav5.c4r8p2"):
     for place, quantity in enumerate(quantities):
         told.tell(at, "consumption.recorded", f"ACC-1/consumption/{resource}-{place}", {"entries": [
-            {**ENTRY, "resource": resource, "from": "2021-06-10T08:00:00Z", "to": "2021-06-10T09:10:04Z", "quantity": quantity},
+            {**ENTRY, "resource": resource, "from": "2021-06-10T08:00:00Z", "to": "2021-06-10T09:10:04Z", "quantity": quantity},  # noqa: E501 - a line of the record
         ]})  # fmt: skip
 
 
@@ -38,7 +44,9 @@ class TestUsage:
         told.opened()
         consumed(told, "2101.625", "2101.625")
         (row,) = told.ask("usage", "2021-07-10T00:00:00Z")
-        assert (row["metered"], row["billed"]["value"]) == ("4203.250", "4204") or row["billed"]["value"] == "4204"
+        assert (row["metered"], row["billed"]["value"]) == ("4203.250", "4204") or row["billed"][
+            "value"
+        ] == "4204"
 
     def test_amount_at_the_public_price(self, told):
         """4204 billed seconds at 0.0001 a second are 0.42."""
@@ -55,7 +63,9 @@ class TestUsage:
 class TestAcceptance:
     def delivered(self, told):
         told.opened()
-        told.tell("2026-03-28T09:05:00Z", "consumption.recorded", "ACC-1/consumption/c1", {"entries": [SLICE]})
+        told.tell(
+            "2026-03-28T09:05:00Z", "consumption.recorded", "ACC-1/consumption/c1", {"entries": [SLICE]}
+        )
 
     @pytest.mark.parametrize(
         ("as_of", "status"),
@@ -68,20 +78,26 @@ class TestAcceptance:
         ],
     )
     def test_final_after_48_elapsed_hours(self, told, as_of, status):
-        """48 hours are elapsed hours, across the change to summer time, and the 48th is in time (art. 9.4)."""
+        """48 hours are elapsed hours, across the change to summer time, and the 48th is in time (art. 9.4)."""  # noqa: E501 - a line of the record
         self.delivered(told)
         (delivery,) = told.ask("acceptance", as_of)["deliveries"]
         assert delivery["status"]["value"] == status
         assert delivery["final_from"] == "2026-03-30T08:00:00Z"
         assert delivery["final_after"] == "2026-03-30T09:00:00Z"
 
-    def reserve(self, told, stamped, recorded=None, data=None, mail=True):
+    def reserve(self, told, stamped, recorded=None, data=None, *, mail=True):
         recorded = recorded or stamped
-        body = {"service": "fcu", "unavailable_from": "2026-03-28T08:10:00Z", "unavailable_to": "2026-03-28T08:50:00Z",
+        body = {"service": "fcu", "unavailable_from": "2026-03-28T08:10:00Z", "unavailable_to": "2026-03-28T08:50:00Z",  # noqa: E501 - a line of the record
                 "evidence": ["graph"]} if data is None else data  # fmt: skip
         extra = {}
         if mail:
-            told.tell(recorded, "mail.received", "ACC-1/mail/m1", {"from": "client@acc-1.example", "to": ["support@outscale.com"]}, stamped_at=stamped)
+            told.tell(
+                recorded,
+                "mail.received",
+                "ACC-1/mail/m1",
+                {"from": "client@acc-1.example", "to": ["support@outscale.com"]},
+                stamped_at=stamped,
+            )
             extra["mail"] = "ACC-1/mail/m1"
         told.tell(recorded, "reserve.notified", "ACC-1/reserve/r1", body, **extra)
 
@@ -111,7 +127,10 @@ class TestAcceptance:
         self.reserve(told, "2026-03-30T08:50:00Z")
         result = told.ask("acceptance", "2026-03-30T08:55:00Z")
         assert result["reserves"][0]["status"]["value"] == "admissible"
-        assert result["reserves"][0]["covers"] == {"from": "2026-03-28T08:50:00Z", "to": "2026-03-28T08:50:00Z"}
+        assert result["reserves"][0]["covers"] == {
+            "from": "2026-03-28T08:50:00Z",
+            "to": "2026-03-28T08:50:00Z",
+        }
 
     def test_reserve_without_mail(self, told):
         """A reserve that came by no mail is irregular: art. 9.4 wants a mail."""
@@ -163,7 +182,7 @@ class TestInvoices:
     def issued(self, told, at="2021-06-01T07:00:00Z", **data):
         told.opened()
         told.tell(at, "invoice.issued", "ACC-1/invoice/F1", {
-            "period": {"from": "2021-05-01", "to": "2021-05-31"}, "lines": [], "net": "1000.00", "vat": "200.00",
+            "period": {"from": "2021-05-01", "to": "2021-05-31"}, "lines": [], "net": "1000.00", "vat": "200.00",  # noqa: E501 - a line of the record
             "total": "1200.00", "currency": "EUR", "issue_date": "2021-06-01", "due": "on_receipt", **data,
         })  # fmt: skip
 
@@ -219,7 +238,11 @@ class TestInvoices:
         assert row["late_interest"]["value"] == "3.29"
         assert row["late_indemnity"]["value"] == "40.00"
         balance = told.ask("balance", "2021-09-01T00:00:00Z")
-        assert (balance["invoiced"], balance["paid"], balance["due"]["value"]) == ("1200.00", "1200.00", "0.00")
+        assert (balance["invoiced"], balance["paid"], balance["due"]["value"]) == (
+            "1200.00",
+            "1200.00",
+            "0.00",
+        )
         assert balance["total"]["value"] == "43.29"
 
     def test_paid_in_time_however_late_recorded(self, told):
@@ -234,7 +257,14 @@ class TestInvoices:
 
     def test_history_is_asserted_and_not_contestable_again(self, told):
         """An invoice from before the ledger has its asserted time, and is long accepted."""
-        told.tell("2021-01-04T09:00:00Z", "account.opened", "ACC-1", {"email": "a@b.example"}, history=True, time="2018-01-02T09:00:00Z")
+        told.tell(
+            "2021-01-04T09:00:00Z",
+            "account.opened",
+            "ACC-1",
+            {"email": "a@b.example"},
+            history=True,
+            time="2018-01-02T09:00:00Z",
+        )
         told.tell("2021-01-04T09:00:00Z", "invoice.issued", "ACC-1/invoice/F0", {
             "net": "100.00", "vat": "20.00", "total": "120.00", "currency": "EUR", "issue_date": "2018-02-01",
             "due": "on_receipt",
@@ -249,7 +279,12 @@ class TestContract:
     def test_states(self, told):
         """A contract is none, incomplete, then active; formed when validated with bank details (R22)."""
         told.tell("2021-01-04T09:00:00Z", "account.opened", "ACC-1", {"email": "a@b.example"})
-        told.tell("2021-01-04T10:00:00Z", "contract.accepted", "ACC-1", {"route": "internet", "terms": "2021-06", "on_demand": True})
+        told.tell(
+            "2021-01-04T10:00:00Z",
+            "contract.accepted",
+            "ACC-1",
+            {"route": "internet", "terms": "2021-06", "on_demand": True},
+        )
         told.tell("2021-01-04T11:00:00Z", "account.validated", "ACC-1")
         told.tell("2021-01-04T12:00:00Z", "account.bank_details_received", "ACC-1")
         states = {at: told.ask("contract", at)["status"]["value"] for at in (
@@ -262,8 +297,19 @@ class TestContract:
     def test_termination_for_convenience(self, told):
         """The client's termination takes effect 15 clear days after OUTSCALE's acknowledgement (art. 4)."""
         told.opened()
-        told.tell("2021-04-16T08:00:00Z", "mail.received", "ACC-1/mail/t", {"from": "client@acc-1.example", "to": ["support@outscale.com"]})
-        told.tell("2021-04-16T08:00:00Z", "termination.notified", "ACC-1/termination/t1", {"by": "client", "ground": "convenience"}, mail="ACC-1/mail/t")
+        told.tell(
+            "2021-04-16T08:00:00Z",
+            "mail.received",
+            "ACC-1/mail/t",
+            {"from": "client@acc-1.example", "to": ["support@outscale.com"]},
+        )
+        told.tell(
+            "2021-04-16T08:00:00Z",
+            "termination.notified",
+            "ACC-1/termination/t1",
+            {"by": "client", "ground": "convenience"},
+            mail="ACC-1/mail/t",
+        )
         told.tell("2021-04-17T08:00:00Z", "termination.acknowledged", "ACC-1/termination/t1")
         result = told.ask("contract", "2021-04-20T00:00:00Z")
         assert result["status"]["value"] == "terminating"
@@ -277,7 +323,9 @@ class TestCommand:
         """An explanation names rule, article and facts of each conclusion on a subject."""
         TestInvoices().issued(told)
         told.record()
-        out = told.run("explain", "ACC-1/invoice/F1", "--as-of", "2021-06-02T00:00:00Z", "--db", told.db, "--json")
+        out = told.run(
+            "explain", "ACC-1/invoice/F1", "--as-of", "2021-06-02T00:00:00Z", "--db", told.db, "--json"
+        )
         assert "15.3" in out
         json.loads(out)
 
@@ -291,6 +339,10 @@ class TestCommand:
         """Every answer names account, instants, position, terms and clock."""
         TestInvoices().issued(told)
         answer = told.answer("balance", "2021-06-02T00:00:00Z")
-        assert (answer["account"], answer["as_of"], answer["as_of_source"]) == ("ACC-1", "2021-06-02T00:00:00Z", "request")
+        assert (answer["account"], answer["as_of"], answer["as_of_source"]) == (
+            "ACC-1",
+            "2021-06-02T00:00:00Z",
+            "request",
+        )
         assert (answer["known_at"], answer["terms"], answer["clock"]) == (None, "2021-06", "simulated")
         assert isinstance(answer["position"], int)

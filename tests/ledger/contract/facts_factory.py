@@ -24,7 +24,7 @@ def seal(retention: str, value: str) -> str:
     return commitment_to(opening_of(key, clear), clear)
 
 
-def recorded(  # noqa: PLR0913 - one argument for each thing that a test may vary
+def recorded(
     kind: str,
     subject: str,
     data: dict[str, Any] | None = None,

@@ -27,7 +27,7 @@ CASES = tomllib.loads((Path(__file__).parents[2] / "vectors/acceptance.toml").re
 NEVER = "2999-01-01T00:00:00Z"
 
 
-def delivery(name: str, slices: list[str], at: str, service: str = "fcu", **more: Any) -> Recorded:  # noqa: ANN401
+def delivery(name: str, slices: list[str], at: str, service: str = "fcu", **more: Any) -> Recorded:
     """A delivery of slices given as ``from/to``."""
     return recorded(
         "consumption.recorded", f"ACC-1/consumption/{name}", {"entries": entries(slices, service)}, at, **more
@@ -94,7 +94,7 @@ def claim(stamped: str, period: str, reserves: list[str], not_after: str | None 
 CLAIMS = itertools.count()
 
 
-def ask(facts: list[Recorded], as_of: str | datetime, *chosen: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+def ask(facts: list[Recorded], as_of: str | datetime, *chosen: str, **more: Any) -> dict[str, Any]:
     """The answer as of an instant, as JSON."""
     at = instants.parse_instant(as_of) if isinstance(as_of, str) else as_of
     known = [fact for fact in in_order(*facts) if fact.legal_time <= at]
@@ -265,7 +265,7 @@ class TestPages:
             recorded("consumption.corrected", "ACC-1/consumption/b", correction, "2026-03-28T11:30:00Z"),
         ]
 
-    def names(self, **more: Any) -> tuple[list[str], str | None]:  # noqa: ANN401
+    def names(self, **more: Any) -> tuple[list[str], str | None]:
         """The entries of a page and what comes after it."""
         found = ask(self.facts(), "2026-03-28T13:00:00Z", **more)
         rows = [f"{row['subject'].rpartition('/')[2]}#{row['entry']}" for row in found["deliveries"]]

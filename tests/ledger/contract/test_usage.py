@@ -43,7 +43,7 @@ def entry(
     return row | ({"subregion": subregion} if subregion else {}) | ({"beta": True} if beta else {})
 
 
-def price(number: int, **given_data: Any) -> Recorded:  # noqa: ANN401
+def price(number: int, **given_data: Any) -> Recorded:
     """A published price, of the resource and Region of ``entry`` unless it says otherwise."""
     data = {
         "service": "fcu",

@@ -30,7 +30,7 @@ def golden(row: FactType) -> dict[str, Any]:
     }
 
 
-def _without_words(schema: Any) -> Any:  # noqa: ANN401 - JSON
+def _without_words(schema: Any) -> Any:
     """The schema without what only people read; a *field* named ``description`` has an object there."""
     if isinstance(schema, dict):
         return {

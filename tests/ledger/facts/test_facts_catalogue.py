@@ -147,7 +147,7 @@ class TestPersonal:
         assert unmarked == []
 
 
-def _strings(schema: Any, place: str = "") -> list[tuple[str, dict[str, Any]]]:  # noqa: ANN401 - JSON
+def _strings(schema: Any, place: str = "") -> list[tuple[str, dict[str, Any]]]:
     if isinstance(schema, list):
         return [found for item in schema for found in _strings(item, place)]
     if not isinstance(schema, dict):

@@ -56,7 +56,7 @@ def leaf_of(event: dict[str, Any]) -> bytes:
     return encode({**draft.content(seal), "salt": SALT})
 
 
-def refused_or_read(read: Callable[[Any], list[Draft]], given: Any) -> str | list[Draft]:  # noqa: ANN401 - JSON
+def refused_or_read(read: Callable[[Any], list[Draft]], given: Any) -> str | list[Draft]:
     """The drafts that were read, or the refusal in words; no other error is caught."""
     try:
         return read(given)
