@@ -29,7 +29,8 @@ class _Handler:
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         content = envelope.content
         raw = content if isinstance(content, bytes) else (content or "").encode()
-        sender, recipients = envelope.mail_from or "", list(envelope.rcpt_tos)
+        sender = (envelope.mail_from or "").strip("<>")  # aiosmtpd gives a null sender as « <> »
+        recipients = list(envelope.rcpt_tos)
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(None, self._take, raw, sender, recipients)

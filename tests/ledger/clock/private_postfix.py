@@ -22,7 +22,6 @@ from pathlib import Path
 STAMP_ADDRESS = "stamp@ledger.test"
 PROVIDER = "support@outscale.test"
 HOSTNAME = "mx.outscale.test"
-UNDELIVERABLE_DOMAIN = "gone.test"
 _START_SECONDS = 20.0
 
 _MAIN_CF = """\
@@ -46,7 +45,7 @@ alias_database =
 local_transport = error:no local mail
 default_transport = error:no mail leaves this test
 relay_domains =
-virtual_mailbox_domains = ledger.test, outscale.test, client.test, {undeliverable}
+virtual_mailbox_domains = ledger.test, outscale.test, client.test
 virtual_mailbox_base = {folder}/mail
 virtual_mailbox_maps = texthash:{folder}/etc/mailboxes
 virtual_uid_maps = static:{uid}
@@ -170,7 +169,6 @@ class PrivatePostfix:
             "hostname": HOSTNAME,
             "uid": user.pw_uid,
             "gid": user.pw_gid,
-            "undeliverable": UNDELIVERABLE_DOMAIN,
         }
         (etc / "main.cf").write_text(_MAIN_CF.format(**values))
         (etc / "master.cf").write_text(
@@ -178,12 +176,8 @@ class PrivatePostfix:
         )
         (etc / "mailboxes").write_text(
             f"{STAMP_ADDRESS} journal/\n@outscale.test provider/\n@client.test client/\n"
-            f"@{UNDELIVERABLE_DOMAIN} none/\n"
         )
-        (etc / "transport").write_text(
-            f"copy@greffe.invalid lmtp:inet:127.0.0.1:{self.lmtp_port}\n"
-            f"{UNDELIVERABLE_DOMAIN} error:5.1.1 no such mailbox\n"
-        )
+        (etc / "transport").write_text(f"copy@greffe.invalid lmtp:inet:127.0.0.1:{self.lmtp_port}\n")
 
 
 @contextmanager
