@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from pathlib import Path
 
@@ -16,11 +17,16 @@ _SLACK_SECONDS = 2
 
 
 class Journal:
-    """Reads a Maildir of stamping messages; never writes it."""
+    """Reads a Maildir of stamping messages; never writes it.
+
+    Where each message lies is remembered, so that an audit reads every file once.
+    """
 
     def __init__(self, folder: Path, origin: str) -> None:
         self.folder = folder
         self._origin = origin
+        self._paths: dict[str, str] = {}
+        self._read: set[str] = set()
 
     def find(self, queue_id: str) -> bytes | None:
         """The message that the server queued under this id, with CRLF line ends, or ``None``."""
@@ -28,15 +34,17 @@ class Journal:
             stamped = decode(queue_id)
         except WrongCallError:
             return None
-        for found in self._since(stamped):
-            if found.queue_id == queue_id:
-                return found.raw
-        return None
+        if queue_id not in self._paths:
+            for name, found in self._since(stamped, but=self._read):
+                self._read.add(name.rpartition("/")[2])
+                if found.queue_id is not None:
+                    self._paths[found.queue_id] = name
+        return self._message(queue_id)
 
     def unfollowed(self, after: datetime | None, is_committed: Callable[[str], bool]) -> list[str]:
         """Queue ids of this ledger's stamping messages after an instant that no commit followed."""
         ids = set()
-        for found in self._since(after):
+        for _, found in self._since(after, but=frozenset()):
             if found.queue_id and found.sent and found.origin == self._origin:
                 try:
                     stamped = decode(found.queue_id)
@@ -46,13 +54,24 @@ class Journal:
                     ids.add(found.queue_id)
         return sorted(ids)
 
-    def _since(self, instant: datetime | None) -> Iterator[Found]:
+    def _message(self, queue_id: str) -> bytes | None:
+        """The message where it was last seen, or in ``cur`` when a reader has moved it there since."""
+        name = self._paths.get(queue_id)
+        if name is None:
+            return None
+        for path in (self.folder / name, *self.folder.glob(f"cur/{name.rpartition('/')[2]}*")):
+            if path.is_file():
+                return read_stored(path.read_bytes()).raw
+        return None
+
+    def _since(self, instant: datetime | None, *, but: AbstractSet[str]) -> Iterator[tuple[str, Found]]:
+        """Messages delivered since about ``instant``, each with its name in the Maildir."""
         earliest = 0 if instant is None else int(instant.timestamp()) - _SLACK_SECONDS
-        for name in _FOLDERS:
-            folder = self.folder / name
+        for box in _FOLDERS:
+            folder = self.folder / box
             if not folder.is_dir():
                 continue
             for path in folder.iterdir():
                 seconds = path.name.partition(".")[0]
-                if seconds.isdecimal() and int(seconds) >= earliest:
-                    yield read_stored(path.read_bytes())
+                if path.name not in but and seconds.isdecimal() and int(seconds) >= earliest:
+                    yield f"{box}/{path.name}", read_stored(path.read_bytes())
