@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from eventsourcing import sqlite as library
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, Notification, ProgrammingError, StoredEvent
 from eventsourcing.sqlite import (
@@ -26,7 +27,6 @@ from eventsourcing.sqlite import (
     SQLiteConnectionPool,
     SQLiteCursor,
     SQLiteDatastore,
-    SQLiteFactory,
 )
 from eventsourcing.utils import Environment, EnvType
 
@@ -82,13 +82,24 @@ def seen_key(fact_id: str, source: str) -> int:
 
 
 def connect(path: str) -> sqlite3.Connection:
-    """A connection with the settings that every reader and writer of a ledger shares."""
-    connection = sqlite3.connect(
-        path, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
-    )
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    """A connection with the settings that every reader and writer of a ledger shares.
+
+    Raises:
+        WrongLedgerError: the file is no database, or cannot be opened.
+    """
+    try:
+        connection = sqlite3.connect(
+            path, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+        )
+    except sqlite3.OperationalError as error:
+        raise WrongLedgerError(f"{path} cannot be opened as a ledger: {error}") from error
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise WrongLedgerError(f"{path} cannot be opened as a ledger: {error}") from error
     return connection
 
 
@@ -366,8 +377,11 @@ def check_format(connection: sqlite3.Connection) -> None:
         raise WrongLedgerError(f"the ledger has format {found}; this program reads format {schema.FORMAT}")
 
 
-class Factory(SQLiteFactory):
-    """Makes the ledger's recorder and mapper for the library."""
+class Factory(library.SQLiteFactory):
+    """Makes the ledger's recorder and mapper for the library.
+
+    The library finds it as the one factory named in this module, so its own is not imported by name.
+    """
 
     application_recorder_class = LedgerRecorder
 
