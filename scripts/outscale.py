@@ -24,7 +24,8 @@ from ledger.errors import WrongCallError
 
 SOURCE = "/outscale/ReadConsumptionAccount"
 ENTRIES_IN_A_FACT = 250
-"""A leaf holds about 300 entries; some room is left for long names."""
+BYTES_IN_A_FACT = 60_000
+"""A leaf has at most 65,535 bytes, about 300 entries; some room is left for the envelope."""
 
 ToDate = Literal["auto", "inclusive", "exclusive"]
 Entry = dict[str, Any]
@@ -102,7 +103,8 @@ def import_answers(
     """Turn answers into ``consumption.recorded`` facts of ``account``.
 
     ``to_date`` says whether a ``ToDate`` belongs to the period; ``auto`` decides per answer on what it
-    shows and says why. The ids depend on the content alone, so an answer imported twice is recorded once.
+    shows and says why. The ids depend on what the API told alone: an answer imported twice is recorded
+    once, and imported again under another ``to_date`` it is refused as a conflict.
     """
     done = Imported()
     for number, answer in enumerate(answers):
@@ -118,17 +120,17 @@ def _import_answer(
     _say_whose(lines, name, account, done)
     inclusive, because = _inclusive(lines, to_date)
     done.remarks.append(f"{name}: ToDate is taken as {'inclusive' if inclusive else 'exclusive'}: {because}")
-    entries: list[Entry] = []
+    entries: list[tuple[str, Entry]] = []
     for place, line in lines:
         try:
-            entries.append(_entry(line, answer.get("Currency"), inclusive=inclusive))
+            entries.append((_told(line), _entry(line, answer.get("Currency"), inclusive=inclusive)))
         except WrongCallError as error:
             done.unreadable.append(f"{name}, entry {place}: {error}")
             continue
-        if (flag := _price_flag(line)) is not None:
-            done.remarks.append(f"{name}, entry {place}: {flag}")
-    for first in range(0, len(entries), ENTRIES_IN_A_FACT):
-        done.facts.append(_fact(entries[first : first + ENTRIES_IN_A_FACT], account))
+        flags = (_price_flag(line), _quantity_flag(line, entries[-1][1]))
+        done.remarks += [f"{name}, entry {place}: {flag}" for flag in flags if flag is not None]
+    for chunk in _chunks(sorted(entries, key=lambda told: told[0])):
+        done.facts.append(_fact(chunk, account))
     done.entries += len(entries)
 
 
@@ -191,7 +193,8 @@ def _inclusive(lines: Sequence[tuple[int, Entry]], to_date: ToDate) -> tuple[boo
             continue
         if start == end:
             return True, f"entry {place} ends on the day it starts"
-        if "ResourceId" in line and _hours(line) is not None and _hours(line) > _length_hours(start, end):
+        hours = _hours(line)
+        if "ResourceId" in line and hours is not None and hours > _length_hours(start, end):
             return True, f"one resource of entry {place} ran longer than the days before its ToDate"
         if start.day == 1 and (end + _A_DAY).day == 1:
             return True, f"entry {place} runs from the first to the last day of a month"
@@ -206,12 +209,13 @@ def _length_hours(start: datetime, end: datetime) -> Decimal:
     return Decimal((end - start) // timedelta(hours=1))
 
 
-def _hours(line: Entry) -> Any:  # noqa: ANN401 - a Decimal or nothing
+def _hours(line: Entry) -> Decimal | None:
+    """How many hours a line tells of, when it is told in hours."""
     try:
-        unit, factor = _unit(line)
+        in_hours = _unit(line) == ("second", _SECONDS_IN_AN_HOUR)
+        return _number(line, "Value") if in_hours else None
     except WrongCallError:
         return None
-    return line["Value"] if (unit, factor) == ("second", _SECONDS_IN_AN_HOUR) else None
 
 
 def _entry(line: Entry, currency: str | None, *, inclusive: bool) -> Entry:
@@ -309,9 +313,44 @@ def _price_flag(line: Entry) -> str | None:
     )
 
 
-def _fact(entries: Sequence[Entry], account: str) -> dict[str, Any]:
-    content = orjson.dumps([account, list(entries)], option=orjson.OPT_SORT_KEYS)
-    digest = hashlib.sha256(content).hexdigest()[:24]
+def _quantity_flag(line: Entry, entry: Entry) -> str | None:
+    """A remark when one resource ran longer than the period it is told for."""
+    if "ResourceId" not in line or entry["unit"] != "second":
+        return None
+    start, end = instants.parse_instant(entry["from"]), instants.parse_instant(entry["to"])
+    seconds = (end - start) // timedelta(seconds=1)
+    if Decimal(entry["quantity"]) <= seconds:
+        return None
+    return f"{line['ResourceId']} ran {entry['quantity']} s in a period of {seconds} s: kept as told"
+
+
+def _told(line: Entry) -> str:
+    """A line as the API told it, one text whatever the order of its fields: what an id is made from."""
+    return orjson.dumps(
+        {key: _plain(value) if isinstance(value, Decimal) else str(value) for key, value in line.items()},
+        option=orjson.OPT_SORT_KEYS,
+    ).decode()
+
+
+def _chunks(entries: Sequence[tuple[str, Entry]]) -> Iterator[Sequence[tuple[str, Entry]]]:
+    """Entries in as few facts as leaves can hold."""
+    chunk: list[tuple[str, Entry]] = []
+    size = 0
+    for told in entries:
+        length = len(orjson.dumps(told[1]))
+        if chunk and (len(chunk) == ENTRIES_IN_A_FACT or size + length > BYTES_IN_A_FACT):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(told)
+        size += length
+    if chunk:
+        yield chunk
+
+
+def _fact(told: Sequence[tuple[str, Entry]], account: str) -> dict[str, Any]:
+    """One fact; its id is made from what the API told, so that another reading of it is a conflict."""
+    entries = [entry for _, entry in told]
+    digest = hashlib.sha256("\n".join([account, *(line for line, _ in told)]).encode()).hexdigest()[:24]
     day = min(entry["from"] for entry in entries)[:10]
     return {
         "specversion": "1.0",
@@ -319,7 +358,7 @@ def _fact(entries: Sequence[Entry], account: str) -> dict[str, Any]:
         "source": SOURCE,
         "type": "consumption.recorded",
         "subject": f"{account}/consumption/{day}-{digest}",
-        "data": {"entries": list(entries)},
+        "data": {"entries": entries},
     }
 
 

@@ -109,7 +109,7 @@ class TestEmbedded:
 
     @pytest.mark.parametrize("path", CORPUS, ids=[path.stem for path in CORPUS])
     def test_broken_mail_is_recorded_too(self, office, path):
-        """Unknown charsets, bad dates, bounces, signed mail: each of the corpus is recorded, bytes and all."""
+        """Unknown charsets, bad dates, bounces, signed mail: each is recorded, bytes and all."""
         raw = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         send(office.mail.intake_address, "someone@elsewhere.test", raw)
         wait_until(lambda: office.facts("mail.received"))
