@@ -29,7 +29,7 @@ from ledger.store.commits import Commit
 MOST_KEPT = 10_000
 """Discrepancies beyond these are counted, not kept: a ruined file must not fill the memory."""
 
-_PAGE = 2_000
+_PAGE = 250
 _EARLIEST = -(2**62)
 _STAMP = "stamp.received"
 _MESSAGES = frozenset({"mail.received", "notification.sent"})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -23,12 +22,14 @@ from scripts.scenario import simulate as simulate_lines
 
 CHECK_FAILED = 1
 _FACTS_IN_A_BATCH = 1_000
+_BYTES_IN_A_BATCH = 8 * 1024 * 1024
+"""So that memory stays flat when each fact is as long as a leaf may be."""
 Receipts = Annotated[bool, typer.Option("--receipts", help="Print a receipt per fact, as JSON Lines.")]
 File = Annotated[str, typer.Argument(help="A JSON Lines file; - for standard input.")]
 
 
 def record(file: File, db: Db = None, mail: Mail = None, receipts: Receipts = False) -> None:  # noqa: FBT002
-    """Record facts from a JSON Lines file, in order, in batches of 1,000; safe to repeat.
+    """Record facts from a JSON Lines file, in order, in batches of up to 1,000; safe to repeat.
 
     When a batch is refused, the facts of the batches before it stay recorded, and the message says so.
     """
@@ -80,7 +81,8 @@ def import_outscale(
     imported = import_answers(read_answers(file.read_bytes()), account, to_date=known[to_date])
     if mail is not None:
         with _recorder(db, mail) as recorder:
-            _record_drafts(recorder, parse_events(imported.facts) if imported.facts else [], show=False)
+            drafts = parse_events(imported.facts) if imported.facts else []
+            _record_drafts(recorder, ((draft, 0) for draft in drafts), show=False)
     elif output is not None:
         output.write_bytes(b"".join(to_lines(imported.facts)))
     else:
@@ -129,26 +131,39 @@ def _counting(tally: _Tally, recording: Callable[[], None]) -> None:
         raise
 
 
-def _record_drafts(recorder: Recorder, drafts: Iterable[Draft], *, show: bool) -> None:
+def _record_drafts(recorder: Recorder, drafts: Iterable[tuple[Draft, int]], *, show: bool) -> None:
     tally = _Tally(show=show)
-    waiting = iter(drafts)
 
     def all_batches() -> None:
-        while batch := list(islice(waiting, _FACTS_IN_A_BATCH)):
+        for batch in _batches(drafts):
             tally.take(recorder.record(batch))
 
     _counting(tally, all_batches)
     typer.echo(str(tally), err=True)
 
 
-def _drafts(lines: Iterable[bytes]) -> Iterator[Draft]:
+def _batches(drafts: Iterable[tuple[Draft, int]]) -> Iterator[list[Draft]]:
+    """Drafts with the length of their lines, in requests of bounded size."""
+    batch: list[Draft] = []
+    size = 0
+    for draft, length in drafts:
+        batch.append(draft)
+        size += length
+        if len(batch) == _FACTS_IN_A_BATCH or size >= _BYTES_IN_A_BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _drafts(lines: Iterable[bytes]) -> Iterator[tuple[Draft, int]]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
                 (draft,) = parse_events([parse_json(line)])
             except MalformedFactError as error:
                 raise MalformedFactError(*_on_line(number, error.flaws)) from error
-            yield draft
+            yield draft, len(line)
 
 
 def _on_line(number: int, flaws: Sequence[Flaw]) -> Iterator[Flaw]:
