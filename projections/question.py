@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ledger.contract.finding import PRIMARY, Readings
-from ledger.contract.terms import Terms, load
+from ledger.contract.terms import InForce, load
 from ledger.facts.recorded import Recorded
 
 
@@ -23,7 +23,7 @@ class Question:
     account: str
     as_of: datetime
     readings: Readings = PRIMARY
-    terms: Terms = field(default_factory=load)
+    terms: InForce = field(default_factory=load)
     limit: int | None = None
     after: str | None = None
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from importlib import resources
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -115,6 +115,13 @@ class Commitment(_Section):
     every_zone: bool = False
 
 
+class InForce(Protocol):
+    """Which terms hold at an instant: one version for good, or the versions that followed each other."""
+
+    def at(self, instant: datetime) -> Terms:
+        """The terms in force at an instant (UTC)."""
+
+
 _ANY_WINDOW = frozenset({"month", "year"})
 
 
@@ -137,6 +144,10 @@ class Terms(_Section):
     beta: BetaTerms
     services: dict[str, ServiceTerms]
     commitments: tuple[Commitment, ...]
+
+    def at(self, instant: datetime) -> Terms:  # noqa: ARG002 - a version by itself is the same for good
+        """Itself: the terms in force when there is no other version."""
+        return self
 
     @cached_property
     def _service_names(self) -> dict[str, str]:

@@ -1,0 +1,50 @@
+"""The facts of an account, by subject, as the duties of every group of articles read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ledger.contract.clauses.duty import Act, Duty
+from ledger.facts.recorded import Recorded
+from projections.dossier import Dossier
+from projections.question import Question
+
+
+@dataclass
+class Case:
+    """What is known of an account at the question's instant."""
+
+    question: Question
+    dossier: Dossier = field(default_factory=Dossier)
+    subjects: dict[str, list[Recorded]] = field(default_factory=dict)
+
+    def take(self, fact: Recorded) -> None:
+        """Add a fact; they come in the order of legal time, then position."""
+        self.dossier.take(fact)
+        self.subjects.setdefault(fact.subject, []).append(fact)
+
+    def opened_by(self, *types: str) -> Iterator[list[Recorded]]:
+        """The history of each subject that a fact of one of these types opened, in order.
+
+        A continuation dated before the opening of its subject is kept; so the opening fact is put first.
+        """
+        for facts in self.subjects.values():
+            opening = next((fact for fact in facts if fact.type in types), None)
+            if opening is not None:
+                yield [opening, *(fact for fact in facts if fact is not opening)]
+
+
+def act_of(fact: Recorded | None) -> Act | None:
+    """A fact as something that was done."""
+    return None if fact is None else Act(fact, fact.legal_time, fact.not_after)
+
+
+class Source(Protocol):
+    """A module of this package: the duties of a group of articles."""
+
+    TYPES: frozenset[str]
+
+    def duties(self, case: Case) -> Iterator[Duty]:
+        """Its duties, in the order of the facts that opened them."""
