@@ -105,6 +105,7 @@ class _Deliveries:
 
     def __init__(self, question: Question) -> None:
         self._question = question
+        self._terms = question.terms.at(question.as_of)
         self._lengths: dict[str, int] = {}
         self._replaced: dict[str, set[int]] = {}
         self._early: dict[str, list[Recorded]] = {}
@@ -165,7 +166,7 @@ class _Deliveries:
         for number, entry in enumerate(entries, first):
             yield Slice(
                 key=(cited.subject, number),
-                service=self._question.terms.service_named(entry["service"]),
+                service=self._terms.service_named(entry["service"]),
                 named=entry["service"],
                 resource_id=entry.get("resource_id"),
                 start=datetime.fromisoformat(entry["from"]),
@@ -194,6 +195,7 @@ class _Notices:
 
     def __init__(self, question: Question) -> None:
         self._question = question
+        self._terms = question.terms.at(question.as_of)
         self._notified: list[Recorded] = []
         self._withdrawn: dict[str, Reason] = {}
         self._mails: dict[str, Reason] = {}
@@ -231,7 +233,7 @@ class _Notices:
             not_after=fact.not_after,
             by_mail=self._is_by_mail(fact),
             evidence=bool(data.get("evidence")),
-            service=None if service is None else self._question.terms.service_named(service),
+            service=None if service is None else self._terms.service_named(service),
             named=service,
             resource_id=data.get("resource_id"),
             unavailable_from=_instant(data.get("unavailable_from")),

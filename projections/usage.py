@@ -107,8 +107,8 @@ class Usage:
 
 
 def _row(row: _Row, use: MonthlyUse, question: Question) -> dict[str, Any]:
-    portions = use.portions(question.readings)
-    amount = usage_amount(use, question.terms, question.readings)
+    portions, terms = use.portions(question.readings), question.terms.at(_begins(row.month))
+    amount = usage_amount(use, terms, question.readings)
     prices = {portion.price for portion in portions if portion.price is not None}
     return {
         "month": row.month,
@@ -118,7 +118,7 @@ def _row(row: _Row, use: MonthlyUse, question: Question) -> dict[str, Any]:
         "unit": row.unit,
         "beta": row.beta,
         "metered": use.metered(question.readings),
-        "billed": billed(use, question.terms, question.readings),
+        "billed": billed(use, terms, question.readings),
         "prices": [
             {
                 "from": price.effective,
@@ -132,6 +132,11 @@ def _row(row: _Row, use: MonthlyUse, question: Question) -> dict[str, Any]:
         "currency": next((price.currency for price in prices), None),
         "indicative": True,
     }
+
+
+def _begins(month: str) -> datetime:
+    """The first instant of a month (UTC): what it is billed by are the terms in force then."""
+    return instants.utc_midnight(date.fromisoformat(f"{month}-01"))
 
 
 def _rows(meters: _Meters, tariff: _Tariff, question: Question) -> list[tuple[_Row, MonthlyUse]]:
@@ -281,7 +286,7 @@ class _Tariff:
     """The public tariff by Region, and the Region of the account."""
 
     def __init__(self, question: Question) -> None:
-        self._terms = question.terms
+        self._terms = question.terms.at(question.as_of)
         self._prices: dict[tuple[str, str | None, str | None], list[Price]] = {}
         self.account_region: str | None = None
 

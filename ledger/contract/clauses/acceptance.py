@@ -14,7 +14,7 @@ from ledger import instants
 from ledger.contract.clauses.reserves import RESERVE_READINGS, Reserve, Reserves, Slice, Span, facts_of
 from ledger.contract.finding import Conclusion, Readings, clause
 from ledger.contract.readings import choice, weighed
-from ledger.contract.terms import Terms
+from ledger.contract.terms import InForce
 
 DeliveryStatus = Literal["provisional", "partly_final", "final", "reserved"]
 PartStatus = Literal["provisional", "final", "reserved"]
@@ -36,19 +36,24 @@ class Part:
         return {"from": self.start, "to": self.end, "status": self.status}
 
 
-def final_from(slice_: Slice, terms: Terms) -> datetime:
+def window_of(slice_: Slice, terms: InForce) -> int:
+    """The hours of a slice: of the terms in force when its first instant was provisionally accepted."""
+    return terms.at(slice_.accepted_from(slice_.start)).acceptance.window_hours
+
+
+def final_from(slice_: Slice, terms: InForce) -> datetime:
     """The last instant in time for a reserve on the first instant of a slice."""
-    return instants.hours_after(slice_.accepted_from(slice_.start), terms.acceptance.window_hours)
+    return instants.hours_after(slice_.accepted_from(slice_.start), window_of(slice_, terms))
 
 
-def final_after(slice_: Slice, terms: Terms) -> datetime:
+def final_after(slice_: Slice, terms: InForce) -> datetime:
     """The last instant in time for a reserve on the last instant of a slice."""
-    return instants.hours_after(slice_.accepted_from(slice_.end), terms.acceptance.window_hours)
+    return instants.hours_after(slice_.accepted_from(slice_.end), window_of(slice_, terms))
 
 
 @clause("9.4")
 def delivery_acceptance(
-    slice_: Slice, reserves: Reserves, terms: Terms, as_of: datetime, readings: Readings
+    slice_: Slice, reserves: Reserves, terms: InForce, as_of: datetime, readings: Readings
 ) -> Conclusion[DeliveryStatus]:
     """Whether a metered slice is provisionally or finally accepted, or under an admissible reserve.
 
@@ -72,7 +77,7 @@ def _status(
     slice_: Slice,
     touching: Iterable[Reserve],
     reserves: Reserves,
-    terms: Terms,
+    terms: InForce,
     as_of: datetime,
     readings: Readings,
 ) -> DeliveryStatus:
@@ -91,7 +96,7 @@ def _past(as_of: datetime, last: datetime, readings: Readings) -> bool:
     return as_of > last if choice(readings, "R1") == 1 else as_of >= last
 
 
-def parts(slice_: Slice, reserves: Reserves, terms: Terms, as_of: datetime, readings: Readings) -> list[Part]:
+def parts(slice_: Slice, reserves: Reserves, terms: InForce, as_of: datetime, readings: Readings) -> list[Part]:
     """How the acceptance of a slice divides it as of an instant, in order and without gap."""
     found: list[Part] = []
     at = slice_.start
@@ -125,7 +130,7 @@ def _unreserved(
     slice_: Slice,
     start: datetime,
     end: datetime,
-    terms: Terms,
+    terms: InForce,
     as_of: datetime,
     readings: Readings,
     *,
@@ -143,16 +148,16 @@ def _unreserved(
     return [Part(start, boundary, "final"), Part(boundary, end, "provisional")]
 
 
-def _final_before(slice_: Slice, terms: Terms, as_of: datetime, readings: Readings) -> datetime | None:
+def _final_before(slice_: Slice, terms: InForce, as_of: datetime, readings: Readings) -> datetime | None:
     """The instant of consumption up to which a slice is finally accepted; ``None`` when nothing of it is.
 
     Every instant before it is final, and itself too when the 48th hour is not in time (R1's second).
     """
     if choice(readings, "R2") > 1 and not _past(as_of, final_after(slice_, terms), readings):
         return None
-    boundary = as_of - timedelta(hours=terms.acceptance.window_hours)
+    window = window_of(slice_, terms)
     if slice_.corrected_at is not None and not _past(
-        as_of, instants.hours_after(slice_.corrected_at, terms.acceptance.window_hours), readings
+        as_of, instants.hours_after(slice_.corrected_at, window), readings
     ):
         return None
-    return boundary
+    return as_of - timedelta(hours=window)

@@ -26,7 +26,7 @@ from ledger.contract.clauses.payment import (
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
 from ledger.contract.rates import Rates
 from ledger.contract.readings import weighed
-from ledger.contract.terms import Terms
+from ledger.contract.terms import InForce
 
 EURO = "EUR"
 _CREDIT_YEARS = 1
@@ -107,7 +107,7 @@ def amount_overdue(account: Account, as_of: datetime, readings: Readings) -> Con
 
 
 @clause("15.3")
-def amount_disputed(account: Account, terms: Terms, readings: Readings) -> Conclusion[Decimal]:
+def amount_disputed(account: Account, terms: InForce, readings: Readings) -> Conclusion[Decimal]:
     """What is disputed in time and unsettled, of each invoice at most what is unpaid (R14).
 
     « À défaut de contestation d’une facture par le CLIENT, dans un délai de 10 (dix) jours après son
@@ -133,7 +133,7 @@ def amount_disputed(account: Account, terms: Terms, readings: Readings) -> Concl
 
 @clause("15.3")
 def total_indemnity(
-    account: Account, terms: Terms, as_of: datetime, readings: Readings
+    account: Account, terms: InForce, as_of: datetime, readings: Readings
 ) -> Conclusion[Decimal]:
     """The indemnities for recovery costs, one per invoice ever late.
 
@@ -147,13 +147,13 @@ def total_indemnity(
     )
 
 
-def _indemnities(account: Account, terms: Terms, as_of: datetime, readings: Readings) -> Decimal:
+def _indemnities(account: Account, terms: InForce, as_of: datetime, readings: Readings) -> Decimal:
     return money.exact_sum(indemnity_of(invoice, terms, as_of, readings) for invoice in account.indemnified)
 
 
 @clause("15.3")
 def total_interest(
-    account: Account, rates: Rates, terms: Terms, as_of: datetime, readings: Readings
+    account: Account, rates: Rates, terms: InForce, as_of: datetime, readings: Readings
 ) -> Conclusion[Decimal | None]:
     """The late interest of every invoice, each rounded by itself; ``None`` when a rate is missing.
 
@@ -168,7 +168,7 @@ def total_interest(
 
 
 def _interest(
-    account: Account, rates: Rates, terms: Terms, as_of: datetime, readings: Readings
+    account: Account, rates: Rates, terms: InForce, as_of: datetime, readings: Readings
 ) -> Decimal | None:
     total = money.NIL
     for invoice in account.invoices:
@@ -206,7 +206,7 @@ def _left(granted: Iterable[Credit], uses: Sequence[Use], as_of: datetime) -> De
 
 @clause("15.3")
 def balance_total(
-    account: Account, rates: Rates, terms: Terms, as_of: datetime, readings: Readings
+    account: Account, rates: Rates, terms: InForce, as_of: datetime, readings: Readings
 ) -> Conclusion[Decimal | None]:
     """Due, indemnities and interest, less usable credits; ``None`` when the interest is not known.
 

@@ -15,7 +15,7 @@ from ledger import instants, money
 from ledger.contract.clauses.payment import Invoice
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
 from ledger.contract.readings import choice, weighed
-from ledger.contract.terms import Terms
+from ledger.contract.terms import InForce
 
 InvoiceAcceptance = Literal["open", "disputed", "settled", "irrevocably_accepted"]
 DisputeStanding = Literal["in_time", "late", "undetermined"]
@@ -58,10 +58,11 @@ class Contested:
     settlements: tuple[Settlement, ...] = ()
 
 
-def contestable_until(invoice: Invoice, terms: Terms, readings: Readings) -> datetime:
+def contestable_until(invoice: Invoice, terms: InForce, readings: Readings) -> datetime:
     """The first instant too late for a dispute (R13, R4)."""
-    moved = terms.delays.moved_to_working_day or choice(readings, "R4") > 1
-    return instants.end_of_days(invoice.issue_day(readings), terms.invoices.dispute_days, moved=moved)
+    of_invoice = terms.at(invoice.issued_at)
+    moved = of_invoice.delays.moved_to_working_day or choice(readings, "R4") > 1
+    return instants.end_of_days(invoice.issue_day(readings), of_invoice.invoices.dispute_days, moved=moved)
 
 
 def standing_of(dispute: Dispute, until: datetime) -> DisputeStanding:
@@ -73,7 +74,7 @@ def standing_of(dispute: Dispute, until: datetime) -> DisputeStanding:
 
 @clause("15.3")
 def dispute_standing(
-    disputes: Sequence[Dispute], invoice: Invoice, terms: Terms, readings: Readings
+    disputes: Sequence[Dispute], invoice: Invoice, terms: InForce, readings: Readings
 ) -> Conclusion[DisputeStanding]:
     """Whether an invoice was disputed in time: it was if any dispute was.
 
@@ -95,7 +96,7 @@ def dispute_standing(
 
 @clause("15.3")
 def invoice_acceptance(
-    contested: Contested, terms: Terms, as_of: datetime, readings: Readings
+    contested: Contested, terms: InForce, as_of: datetime, readings: Readings
 ) -> Conclusion[InvoiceAcceptance]:
     """Whether an invoice is still contestable, disputed, settled or irrevocably accepted.
 
@@ -117,7 +118,7 @@ def invoice_acceptance(
     )
 
 
-def _acceptance(contested: Contested, terms: Terms, as_of: datetime, readings: Readings) -> InvoiceAcceptance:
+def _acceptance(contested: Contested, terms: InForce, as_of: datetime, readings: Readings) -> InvoiceAcceptance:
     until = contestable_until(contested.invoice, terms, readings)
     live, settled = _unsettled(contested, until)
     if settled == "rejected":
@@ -151,7 +152,7 @@ def _unsettled(contested: Contested, until: datetime) -> tuple[list[Dispute], Ou
 
 
 @clause("15.3")
-def disputed_amount(contested: Contested, terms: Terms, readings: Readings) -> Conclusion[Decimal]:
+def disputed_amount(contested: Contested, terms: InForce, readings: Readings) -> Conclusion[Decimal]:
     """How much of an invoice is disputed in time and unsettled, with VAT; at most its total (R14).
 
     « À défaut de contestation d’une facture par le CLIENT, dans un délai de 10 (dix) jours après son
@@ -167,7 +168,7 @@ def disputed_amount(contested: Contested, terms: Terms, readings: Readings) -> C
     )
 
 
-def disputed_of(contested: Contested, terms: Terms, readings: Readings) -> Decimal:
+def disputed_of(contested: Contested, terms: InForce, readings: Readings) -> Decimal:
     """The disputed amount under one choice of readings."""
     until = contestable_until(contested.invoice, terms, readings)
     live, _ = _unsettled(contested, until)
@@ -181,7 +182,7 @@ def disputed_of(contested: Contested, terms: Terms, readings: Readings) -> Decim
 
 @clause("15.3")
 def accepted_amount(
-    contested: Contested, terms: Terms, as_of: datetime, readings: Readings
+    contested: Contested, terms: InForce, as_of: datetime, readings: Readings
 ) -> Conclusion[Decimal]:
     """How much of an invoice nobody can contest any more, with VAT (R14).
 

@@ -36,25 +36,25 @@ class Delay:
 
     @classmethod
     def hours(cls, start: datetime, hours: int) -> Delay:
-        """« n heures »: in time up to the last microsecond of the n-th hour, which is included."""
+        """So many hours: in time up to the last microsecond of the n-th hour, which is included."""
         return cls.until(instants.hours_after(start, hours) + _INSTANT)
 
     @classmethod
     def days(cls, start: datetime, days: int, readings: Readings) -> Delay:
-        """« n jours après »: the Paris day of ``start`` does not count (R4 for its last day)."""
+        """So many days after: the Paris day of ``start`` does not count (R4 for its last day)."""
         moved = choice(readings, "R4") > 1
         return cls.until(instants.end_of_days(instants.paris_date(start), days, moved=moved))
 
     @classmethod
     def clear_days(cls, start: datetime, days: int, readings: Readings) -> Delay:
-        """« dans un délai de n jours francs » from the Paris day of ``start`` (R3, R4)."""
+        """Within so many clear days (jours francs) of the Paris day of ``start`` (R3, R4)."""
         moved = choice(readings, "R4") > 1
         ends = instants.act_within_clear_days(instants.paris_date(start), days, moved=moved)
         return cls(ends.act_by, ends.forfeit_after if choice(readings, "R3") == 1 else ends.act_by)
 
     @classmethod
     def months(cls, start: datetime, months: int) -> Delay:
-        """« n mois », until the end of the same Paris day n months later."""
+        """So many months, until the end of the same Paris day n months later."""
         return cls.until(instants.end_of_months(instants.paris_date(start), months))
 
 

@@ -16,7 +16,7 @@ from ledger.contract.clauses.formation import FORMATION_READINGS, Subscription, 
 from ledger.contract.clauses.notification import Addresses, Letter, why_no_effect
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
 from ledger.contract.readings import choice, weighed
-from ledger.contract.terms import Terms
+from ledger.contract.terms import InForce
 
 Party = Literal["client", "outscale"]
 Ground = Literal["convenience", "art3.4.1", "art6", "art7", "art9.2", "art27"]
@@ -107,14 +107,15 @@ class Relation:
     deactivated_at: datetime | None = None
 
 
-def time_to_remedy(notice: FormalNotice, terms: Terms, readings: Readings) -> instants.ClearDays:
+def time_to_remedy(notice: FormalNotice, terms: InForce, readings: Readings) -> instants.ClearDays:
     """The two ends of the clear days in which a breach may be remedied (R4)."""
-    moved = terms.delays.moved_to_working_day or choice(readings, "R4") > 1
+    of_notice = terms.at(notice.sent_at)
+    moved = of_notice.delays.moved_to_working_day or choice(readings, "R4") > 1
     sent_on = instants.paris_date(notice.sent_at)
-    return instants.act_within_clear_days(sent_on, terms.formal_notice.remedy_clear_days, moved=moved)
+    return instants.act_within_clear_days(sent_on, of_notice.formal_notice.remedy_clear_days, moved=moved)
 
 
-def lost_from(notice: FormalNotice, terms: Terms, readings: Readings) -> datetime:
+def lost_from(notice: FormalNotice, terms: InForce, readings: Readings) -> datetime:
     """From when the delay of a formal notice is over (R3)."""
     ends = time_to_remedy(notice, terms, readings)
     return ends.forfeit_after if choice(readings, "R3") == 1 else ends.act_by
@@ -126,12 +127,12 @@ def is_effective(notice: FormalNotice, addresses: Addresses, readings: Readings)
     return why_no_effect(letter, notice.by, sent_at, addresses, readings, own_address=False) is None
 
 
-def is_remedied(notice: FormalNotice, terms: Terms, readings: Readings) -> bool:
+def is_remedied(notice: FormalNotice, terms: InForce, readings: Readings) -> bool:
     """Whether the breach was remedied before the delay was lost; a later remedy is none."""
     return notice.remedied_at is not None and notice.remedied_at < lost_from(notice, terms, readings)
 
 
-def effect_of(termination: Termination, relation: Relation, terms: Terms, readings: Readings) -> Effect:
+def effect_of(termination: Termination, relation: Relation, terms: InForce, readings: Readings) -> Effect:
     """The effect of one termination under one choice of readings."""
     return (
         _refusal(termination, relation, terms, readings)
@@ -140,7 +141,7 @@ def effect_of(termination: Termination, relation: Relation, terms: Terms, readin
     )
 
 
-def _refusal(termination: Termination, relation: Relation, terms: Terms, readings: Readings) -> Effect | None:
+def _refusal(termination: Termination, relation: Relation, terms: InForce, readings: Readings) -> Effect | None:
     """What keeps a termination from having any effect: its mail, or the formal notice of art. 7."""
     by_mail = termination.ground != "art27" or termination.letter.carrier is not None
     own_address = termination.ground == "convenience"
@@ -161,7 +162,7 @@ def _refusal(termination: Termination, relation: Relation, terms: Terms, reading
     return None if why is None else Effect(None, None, why)
 
 
-def _no_notice(termination: Termination, relation: Relation, terms: Terms, readings: Readings) -> str | None:
+def _no_notice(termination: Termination, relation: Relation, terms: InForce, readings: Readings) -> str | None:
     of_this_party = [
         notice
         for notice in relation.notices
@@ -186,21 +187,22 @@ def _immediate(termination: Termination) -> Effect | None:
     return Effect(termination.notified_at, instants.paris_date(termination.notified_at))
 
 
-def _delayed(termination: Termination, terms: Terms, readings: Readings) -> Effect:
+def _delayed(termination: Termination, terms: InForce, readings: Readings) -> Effect:
     starts_at = termination.notified_at
     if termination.by == "client" and termination.ground == "convenience":
         answered = termination.acknowledged_at if choice(readings, "R17") == 1 else termination.receipt_at
         if answered is None:
             return Effect(None, None, "OUTSCALE has not acknowledged it, so its delay has not begun")
         starts_at = answered
+    delays = terms.at(termination.notified_at).termination
     days = {
-        "convenience": terms.termination.convenience_clear_days,
-        "art7": terms.termination.breach_clear_days,
-    }.get(termination.ground, terms.termination.blocking_clear_days)
+        "convenience": delays.convenience_clear_days,
+        "art7": delays.breach_clear_days,
+    }.get(termination.ground, delays.blocking_clear_days)
     return Effect(starts_at, instants.effect_after_clear_days(instants.paris_date(starts_at), days))
 
 
-def decisive(relation: Relation, terms: Terms, readings: Readings) -> tuple[Termination, Effect] | None:
+def decisive(relation: Relation, terms: InForce, readings: Readings) -> tuple[Termination, Effect] | None:
     """The termination that takes effect first; when none does, the last one notified, and why not."""
     effects = [(item, effect_of(item, relation, terms, readings)) for item in relation.terminations]
     taking = [(item, effect) for item, effect in effects if effect.effective is not None]
@@ -210,7 +212,7 @@ def decisive(relation: Relation, terms: Terms, readings: Readings) -> tuple[Term
 
 
 @clause("4, 6, 7")
-def termination_effective(relation: Relation, terms: Terms, readings: Readings) -> Conclusion[date | None]:
+def termination_effective(relation: Relation, terms: InForce, readings: Readings) -> Conclusion[date | None]:
     """The Paris date on which the contract ends; ``None`` when no termination takes effect.
 
     « La résiliation sera effective 15 (quinze) jours francs après (i) l’accusé de réception de OUTSCALE si
@@ -238,7 +240,7 @@ def _reasons(relation: Relation) -> tuple[Reason, ...]:
 
 
 @clause("18.1")
-def recover_data_before(relation: Relation, terms: Terms, readings: Readings) -> Conclusion[datetime | None]:
+def recover_data_before(relation: Relation, terms: InForce, readings: Readings) -> Conclusion[datetime | None]:
     """Before which instant the client must have recovered its data (R5, R20).
 
     « si la date de résiliation effective tombe un 3 mai, le CLIENT devra impérativement avoir
@@ -248,7 +250,7 @@ def recover_data_before(relation: Relation, terms: Terms, readings: Readings) ->
 
 
 @clause("18.1")
-def erasable_from(relation: Relation, terms: Terms, readings: Readings) -> Conclusion[datetime | None]:
+def erasable_from(relation: Relation, terms: InForce, readings: Readings) -> Conclusion[datetime | None]:
     """From which instant OUTSCALE may erase the client's data (R5, R20).
 
     « celles-ci seront irrévocablement effacées par OUTSCALE »
@@ -258,7 +260,7 @@ def erasable_from(relation: Relation, terms: Terms, readings: Readings) -> Concl
 
 
 def _data_instant(
-    relation: Relation, terms: Terms, readings: Readings, *, erasure: bool
+    relation: Relation, terms: InForce, readings: Readings, *, erasure: bool
 ) -> Conclusion[datetime | None]:
     def conclude(chosen: Readings) -> Conclusion[datetime | None]:
         found = decisive(relation, terms, chosen)
@@ -272,7 +274,7 @@ def _data_end(
     termination: Termination,
     effect: Effect,
     relation: Relation,
-    terms: Terms,
+    terms: InForce,
     readings: Readings,
     *,
     erasure: bool,
@@ -287,7 +289,8 @@ def _data_end(
     if choice(readings, "R20") > 1:
         disabled = relation.deactivated_at
         start = effect.effective if disabled is None else instants.paris_date(disabled)
-        return instants.end_of_days(start, terms.data.kept_after_disabling_days)
+        kept_days = terms.at(termination.notified_at).data.kept_after_disabling_days
+        return instants.end_of_days(start, kept_days)
     number = choice(readings, "R5")
     at_start = not termination.without_notice and (number == _START_OF_DAY or (number == 1 and not erasure))
     return instants.paris_midnight(effect.effective if at_start else effect.effective + _ONE_DAY)
@@ -295,7 +298,7 @@ def _data_end(
 
 @clause("4, 6, 7")
 def contract_status(
-    relation: Relation, terms: Terms, as_of: datetime, readings: Readings
+    relation: Relation, terms: InForce, as_of: datetime, readings: Readings
 ) -> Conclusion[ContractStatus]:
     """The state of the contract, the first that holds (``clauses.md`` §3, Contract state).
 
@@ -314,7 +317,7 @@ def contract_status(
 
 
 def _status(
-    relation: Relation, terms: Terms, as_of: datetime, readings: Readings
+    relation: Relation, terms: InForce, as_of: datetime, readings: Readings
 ) -> tuple[ContractStatus, Sequence[Reason]]:
     ended = decisive(relation, terms, readings)
     if ended is not None and ended[1].effective is not None:
@@ -330,7 +333,7 @@ def _status(
     return _initial(relation.subscription, readings)
 
 
-def _pending(relation: Relation, terms: Terms, readings: Readings) -> list[FormalNotice]:
+def _pending(relation: Relation, terms: InForce, readings: Readings) -> list[FormalNotice]:
     return [
         notice
         for notice in relation.notices

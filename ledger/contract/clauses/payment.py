@@ -2,7 +2,8 @@
 
 Amounts are with VAT, in the invoice's currency. Days are Paris days: interest runs from the day after
 the due day, each day begun counting, the day of a payment or of a credit note included (``clauses.md``
-§3, Money). Rates are in percent per year.
+§3, Money). Rates are in percent per year. An invoice follows the terms in force when
+it was issued.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ledger import instants, money
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
 from ledger.contract.rates import ECB, LEGAL, MissingRate, PublishedRate, Rates, half_year_start
 from ledger.contract.readings import choice, weighed
-from ledger.contract.terms import Terms
+from ledger.contract.terms import InForce, Terms
 
 PaymentStatus = Literal["credited", "paid", "overdue", "part_paid", "due"]
 
@@ -146,7 +147,7 @@ def _payment_status(invoice: Invoice, as_of: datetime, readings: Readings) -> Pa
 
 @clause("15.3")
 def late_indemnity(
-    invoice: Invoice, terms: Terms, as_of: datetime, readings: Readings
+    invoice: Invoice, terms: InForce, as_of: datetime, readings: Readings
 ) -> Conclusion[Decimal]:
     """The fixed indemnity for recovery costs, in euros, once per invoice from the first day late.
 
@@ -160,10 +161,10 @@ def late_indemnity(
     )
 
 
-def indemnity_of(invoice: Invoice, terms: Terms, as_of: datetime, readings: Readings) -> Decimal:
+def indemnity_of(invoice: Invoice, terms: InForce, as_of: datetime, readings: Readings) -> Decimal:
     """The indemnity under one choice of readings."""
     late = first_day_late(invoice, as_of, readings)
-    return money.NIL if late is None else money.at_least_cents(terms.invoices.recovery_indemnity)
+    return money.NIL if late is None else money.at_least_cents(terms.at(invoice.issued_at).invoices.recovery_indemnity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,17 +224,17 @@ def _facts_of(*rates: PublishedRate) -> tuple[Reason, ...]:
 
 
 def interest_segments(
-    invoice: Invoice, rates: Rates, terms: Terms, as_of: datetime, readings: Readings
+    invoice: Invoice, rates: Rates, terms: InForce, as_of: datetime, readings: Readings
 ) -> list[Segment]:
     """The days of interest up to ``as_of``, divided where principal or rate changes; nil ones left out."""
     first = first_day_late(invoice, as_of, readings)
     if first is None:
         return []
     last = instants.paris_date(as_of)
-    starts = sorted({first, *_changes(invoice, rates, first, last)})
+    starts, of_invoice = sorted({first, *_changes(invoice, rates, first, last)}), terms.at(invoice.issued_at)
     ends = [*(start - _ONE_DAY for start in starts[1:]), last]
     segments = (
-        _segment(invoice, start, end, interest_rate(start, rates, terms, readings), terms)
+        _segment(invoice, start, end, interest_rate(start, rates, of_invoice, readings), of_invoice)
         for start, end in zip(starts, ends, strict=True)
     )
     return _joined(segment for segment in segments if segment.principal > 0)
@@ -299,7 +300,7 @@ def interest_of(segments: Iterable[Segment], readings: Readings) -> Decimal | No
 
 @clause("15.3")
 def late_interest(
-    invoice: Invoice, rates: Rates, terms: Terms, as_of: datetime, readings: Readings
+    invoice: Invoice, rates: Rates, terms: InForce, as_of: datetime, readings: Readings
 ) -> Conclusion[Decimal | None]:
     """The interest for late payment, from the first day late to ``as_of`` or to payment.
 

@@ -14,7 +14,7 @@ from typing import Literal
 from ledger import instants
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
 from ledger.contract.readings import choice, weighed
-from ledger.contract.terms import Terms
+from ledger.contract.terms import InForce, Terms
 
 ReserveStatus = Literal[
     "admissible", "out_of_time", "undocumented", "irregular", "withdrawn", "lapsed", "undetermined"
@@ -130,7 +130,7 @@ class Worth:
 
 
 def worth(
-    reserve: Reserve, reopened: Sequence[Slice], terms: Terms, as_of: datetime, readings: Readings
+    reserve: Reserve, reopened: Sequence[Slice], terms: InForce, as_of: datetime, readings: Readings
 ) -> Worth:
     """What a reserve is worth under the chosen readings: the first status that holds.
 
@@ -162,7 +162,7 @@ def _documented(reserve: Reserve, readings: Readings) -> bool:
 
 
 def _in_time(
-    reserve: Reserve, stamp: datetime, reopened: Sequence[Slice], terms: Terms, readings: Readings
+    reserve: Reserve, stamp: datetime, reopened: Sequence[Slice], terms: InForce, readings: Readings
 ) -> tuple[Span, ...]:
     """The spans of the outage for which a reserve stamped at ``stamp`` is in time; none when late."""
     start = reserve.unavailable_from
@@ -170,8 +170,8 @@ def _in_time(
         return ()
     end = min(reserve.unavailable_to or stamp, stamp)
     spans = []
-    if _within(stamp, end, terms, readings):
-        earliest = stamp - timedelta(hours=terms.acceptance.window_hours)
+    if _within(stamp, end, terms.at(start), readings):
+        earliest = stamp - timedelta(hours=terms.at(start).acceptance.window_hours)
         spans.append(Span(start if choice(readings, "R2") > 1 else max(start, earliest), end))
     spans += (
         Span(max(start, slice_.start), min(end, slice_.end), only=slice_.key)
@@ -180,7 +180,7 @@ def _in_time(
         and reserve.affects(slice_)
         and max(start, slice_.start) <= min(end, slice_.end)
         and slice_.corrected_at <= stamp
-        and _within(stamp, slice_.corrected_at, terms, readings)
+        and _within(stamp, slice_.corrected_at, terms.at(slice_.corrected_at), readings)
     )
     return tuple(spans)
 
@@ -211,13 +211,13 @@ class _Window:
 
 
 def _not_renounced(
-    reserve: Reserve, spans: Iterable[Span], terms: Terms, as_of: datetime, readings: Readings
+    reserve: Reserve, spans: Iterable[Span], terms: InForce, as_of: datetime, readings: Readings
 ) -> tuple[tuple[Span, ...], bool]:
     """The spans for which penalties were claimed or can still be, and whether the clock leaves a doubt.
 
     A span lives as long as one window that it could feed, monthly or yearly, lives.
     """
-    kinds = terms.windows_fed_by(reserve.service)
+    kinds = terms.at(reserve.stamped_at).windows_fed_by(reserve.service)
     living: set[Span] = set()
     doubtful = False
     for span in spans:
@@ -250,14 +250,13 @@ def _joined(spans: list[Span]) -> list[Span]:
     return joined
 
 
-def claim_limit(last_day: date, terms: Terms, readings: Readings) -> datetime:
+def claim_limit(last_day: date, terms: InForce, readings: Readings) -> datetime:
     """The first instant too late to claim for a period that ends with ``last_day`` (art. 11; R3, R4).
 
     « Le CLIENT disposera d’un délai de 5 (cinq) jours francs à compter de la fin de la période considérée »
     """
-    delay = instants.act_within_clear_days(
-        last_day, terms.claim.claim_clear_days, moved=choice(readings, "R4") > 1
-    )
+    days = terms.at(instants.paris_midnight(last_day)).claim.claim_clear_days
+    delay = instants.act_within_clear_days(last_day, days, moved=choice(readings, "R4") > 1)
     return delay.forfeit_after if choice(readings, "R3") == 1 else delay.act_by
 
 
@@ -284,7 +283,7 @@ class Reserves:
     """The reserves of an account as of an instant, and what each is worth under any readings."""
 
     def __init__(
-        self, reserves: Sequence[Reserve], reopened: Sequence[Slice], terms: Terms, as_of: datetime
+        self, reserves: Sequence[Reserve], reopened: Sequence[Slice], terms: InForce, as_of: datetime
     ) -> None:
         self.all = tuple(reserves)
         self._reopened = tuple(reopened)
