@@ -9,12 +9,24 @@ from projections.balance import BALANCE
 from projections.contract import CONTRACT
 from projections.invoices import INVOICES
 from projections.notifications import NOTIFICATIONS
+from projections.obligations import OBLIGATIONS
 from projections.question import Projection
+from projections.terms import TERMS
 from projections.timeline import TIMELINE
 from projections.usage import USAGE
 
 PROJECTIONS: Final[dict[str, Projection]] = {
     projection.name: projection
-    for projection in (CONTRACT, ACCEPTANCE, INVOICES, BALANCE, USAGE, NOTIFICATIONS, TIMELINE)
+    for projection in (
+        CONTRACT,
+        TERMS,
+        ACCEPTANCE,
+        INVOICES,
+        BALANCE,
+        USAGE,
+        NOTIFICATIONS,
+        OBLIGATIONS,
+        TIMELINE,
+    )
 }
 """Every projection by the name it is asked under."""

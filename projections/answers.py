@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ledger import instants
+from ledger.contract.clauses.agreement import Agreement, binding
 from ledger.contract.finding import PRIMARY, Readings, jsonable
 from ledger.contract.readings import check
-from ledger.contract.terms import CURRENT, Terms, load
+from ledger.contract.terms.history import TermsHistory
 from ledger.errors import NotRecordedError, WrongCallError
 from ledger.facts.catalogue import COMMON, TYPES, account_of
 from ledger.facts.personal import COMMITMENT, values_at
@@ -18,6 +19,8 @@ from ledger.facts.recorded import Recorded, clock_kind
 from ledger.store import Record
 from projections.follower import Discrepancy, Follower, Scope
 from projections.question import Projection, Question
+from projections.terms import TERMS, Agreements, with_consumption
+from projections.usage import USAGE, shows_consumption_after
 
 SIMULATED_REMARK = (
     "simulated ledger: its stamps were told by a scenario, so nothing here is proof between parties"
@@ -216,14 +219,33 @@ class Answers:
         source = "host" if as_of is None else "request"
         at = _utc(datetime.now(UTC) if as_of is None else as_of, "as_of")
         known = None if known_at is None else _utc(known_at, "known_at")
-        history = [] if account is None else self._account(account)
+        if account is not None:
+            self._check_account(account)
         size = self._follower.catch_up()
         scope = Scope(
             account or COMMON, at, size if known is None else min(size, self._record.position_known_at(known))
         )
-        version, terms, remarks = _terms(in_scope(history, scope))
-        question = Question(scope.account, at, readings, terms, limit, after)
-        return Asked(question, scope, known, source, version, remarks)
+        agreement = self._agreement(scope, readings)
+        terms = binding(agreement)
+        question = Question(scope.account, at, readings, terms, agreement, limit, after)
+        return Asked(question, scope, known, source, terms.version_at(at), _remarks(terms))
+
+    def _agreement(self, scope: Scope, readings: Readings) -> Agreement:
+        """What tells which terms bind the account; without the view of it, the current ones do."""
+        if TERMS.name not in self._projections:
+            return Agreement()
+        found = Agreements()
+        with self._follower.facts(TERMS.name, scope) as facts:
+            for fact in facts:
+                found.take(fact)
+        return with_consumption(found.agreement(readings), lambda instant: self._consumed(scope, instant))
+
+    def _consumed(self, scope: Scope, instant: datetime) -> Recorded | None:
+        """The first delivery recorded after ``instant`` of something consumed after it."""
+        if USAGE.name not in self._projections:
+            return None
+        with self._follower.facts(USAGE.name, scope, since=instant) as facts:
+            return next((fact for fact in facts if shows_consumption_after(fact, instant)), None)
 
     def conclude(
         self,
@@ -270,12 +292,10 @@ class Answers:
             return result
         return _replaced(result, self._record.unseal(found))
 
-    def _account(self, account: str) -> list[Recorded]:
-        """An account's own stream."""
-        history = self._record.history(account) if account and account_of(account) == account else []
-        if not history:
+    def _check_account(self, account: str) -> None:
+        """Refuse an account that has no stream of its own."""
+        if not (account and account_of(account) == account and self._record.history(account)):
             raise NotRecordedError(f"there is no account {account!r} in the record")
-        return history
 
     def _clock_at(self, end: int) -> str:
         """The clock of the last commit seen; of the ledger when none is."""
@@ -302,17 +322,12 @@ def _utc(instant: datetime, name: str) -> datetime:
     return instant.astimezone(UTC)
 
 
-def _terms(history: Iterable[Recorded]) -> tuple[str, Terms, tuple[str, ...]]:
-    """The version that the account accepted last, the terms to decide with, and what to say of them."""
-    version = CURRENT
-    for fact in history:
-        if fact.type == "contract.accepted":
-            version = fact.fields["data"].get("terms") or version
-    try:
-        return version, load(version), ()
-    except WrongCallError:
-        remark = f"the account accepted terms {version}, which are not known here: decided under {CURRENT}"
-        return version, load(), (remark,)
+def _remarks(terms: TermsHistory) -> tuple[str, ...]:
+    return tuple(
+        f"terms {version} bind the account, but their parameters are not known here:"
+        f" decided under {decided_under}"
+        for version, decided_under in terms.unknown
+    )
 
 
 def _texts(node: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ledger.contract.clauses.agreement import terms_in_force
 from ledger.contract.clauses.endings import (
     Relation,
     contract_status,
@@ -13,7 +14,7 @@ from ledger.contract.clauses.endings import (
     recover_data_before,
     termination_effective,
 )
-from ledger.contract.clauses.formation import formation, obligations_suspended, terms_in_force
+from ledger.contract.clauses.formation import formation, obligations_suspended
 from ledger.contract.readings import check
 from ledger.facts.recorded import Recorded
 from projections.dossier import DOSSIER_TYPES, Dossier
@@ -48,7 +49,7 @@ class Contract:
             "status": contract_status(relation, terms, question.as_of, readings),
             "formed_at": formation(relation.subscription, readings),
             "route": relation.subscription.route,
-            "terms_in_force": terms_in_force(relation.subscription, terms.version),
+            "terms_in_force": terms_in_force(question.agreement, question.as_of),
             "obligations_suspended": obligations_suspended(information) if opened else None,
             "missing_information": list(information.missing) if opened else [],
             "termination": _termination(relation, question),

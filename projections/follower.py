@@ -204,16 +204,25 @@ class Follower:
 
     @contextmanager
     def facts(
-        self, name: str, scope: Scope, *, without: str = "", but: Collection[int] = ()
+        self,
+        name: str,
+        scope: Scope,
+        *,
+        without: str = "",
+        but: Collection[int] = (),
+        since: datetime | None = None,
     ) -> Iterator[Iterator[Recorded]]:
         """The facts that a projection is asked about, in order of legal time, then position, read once.
+
+        ``since`` leaves out those whose legal time is earlier.
 
         Facts of the type ``without`` are left unread, except at the positions ``but``. The view must
         have followed up to ``scope.end``.
         """
         connection = self._begin_reading(name, scope.end)
         try:
-            yield self._read(self._places(name, scope, without, frozenset(but)), scope.account)
+            places = self._places(name, scope, without, frozenset(but), since)
+            yield self._read(places, scope.account)
         finally:
             connection.execute("ROLLBACK")
 
@@ -238,25 +247,34 @@ class Follower:
                     if fact.type != "mail.attributed" or fact.fields["data"]["account"] == account:
                         yield fact
 
-    def _places(self, name: str, scope: Scope, without: str, but: frozenset[int]) -> Iterator[Place]:
+    def _places(
+        self, name: str, scope: Scope, without: str, but: frozenset[int], since: datetime | None
+    ) -> Iterator[Place]:
         """Where the facts of the account, of no account, and of the mails that are the account's lie."""
         number, until = self._number(name), to_microseconds(scope.as_of)
+        times = (0 if since is None else to_microseconds(since), until)
         unread = self._id(without)
         return heapq.merge(
             *(
-                self._stream(number, f"= {owner}", until, scope.end, unread, but)
+                self._stream(number, f"= {owner}", times, scope.end, unread, but)
                 for owner in (self._id(scope.account), self._id(COMMON))
             ),
-            self._stream(number, self._mails(number, scope, until), until, scope.end, unread, but),
+            self._stream(number, self._mails(number, scope, until), times, scope.end, unread, but),
         )
 
     def _stream(
-        self, number: int, owner: str, until: int, end: int, unread: int, but: frozenset[int]
+        self,
+        number: int,
+        owner: str,
+        times: tuple[int, int],
+        end: int,
+        unread: int,
+        but: frozenset[int],
     ) -> Iterator[Place]:
         found = self._connection.execute(
             f"SELECT legal_time, position, type FROM entry WHERE projection = ? AND owner {owner}"  # noqa: S608 - integers
-            " AND legal_time <= ? AND position < ? ORDER BY legal_time, position",
-            (number, until, end),
+            " AND legal_time BETWEEN ? AND ? AND position < ? ORDER BY legal_time, position",
+            (number, *times, end),
         )
         for legal_time, position, kind in found:
             if kind != unread or position in but:

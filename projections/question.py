@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from ledger.contract.clauses.agreement import Agreement
 from ledger.contract.finding import PRIMARY, Readings
 from ledger.contract.terms import InForce, load
 from ledger.facts.recorded import Recorded
@@ -16,6 +17,8 @@ from ledger.facts.recorded import Recorded
 class Question:
     """One account, one instant (UTC, inclusive), and the readings to decide with.
 
+    ``terms`` are those that bind the account, at every instant; ``agreement`` is what they rest on.
+
     ``limit`` and ``after`` page through answers that may be long: at most ``limit`` rows, those that
     come after the row ``after`` names.
     """
@@ -24,6 +27,7 @@ class Question:
     as_of: datetime
     readings: Readings = PRIMARY
     terms: InForce = field(default_factory=load)
+    agreement: Agreement = field(default_factory=Agreement)
     limit: int | None = None
     after: str | None = None
 

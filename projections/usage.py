@@ -59,6 +59,14 @@ class _Slot(NamedTuple):
     day: _Day
 
 
+def shows_consumption_after(fact: Recorded, instant: datetime) -> bool:
+    """Whether a fact is a delivery of something consumed after ``instant`` (UTC)."""
+    if not fact.type.startswith("consumption."):
+        return False
+    ends = (datetime.fromisoformat(entry["to"]) for entry in fact.fields["data"].get("entries", ()))
+    return any(end > instant for end in ends)
+
+
 class _Row(NamedTuple):
     """What one row of the answer is about."""
 

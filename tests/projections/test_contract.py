@@ -13,6 +13,7 @@ from ledger.contract.finding import PRIMARY, Readings, jsonable
 from ledger.facts.recorded import Recorded
 from projections.contract import CONTRACT
 from projections.question import Question
+from projections.terms import TERMS, Agreements
 
 EMAIL = "client@acc-1.example"
 IDENTIFICATION = {
@@ -42,7 +43,12 @@ def formed() -> list[Recorded]:
 def answer(*facts: Recorded, as_of: str, readings: Sequence[str] = ()) -> dict[str, Any]:
     """The result as of an instant, as JSON."""
     at = instants.parse_instant(as_of)
-    question = Question("ACC-1", at, Readings.parse(readings) if readings else PRIMARY)
+    chosen = Readings.parse(readings) if readings else PRIMARY
+    agreements = Agreements()
+    for fact in in_order(*facts):
+        if fact.legal_time <= at and fact.type in TERMS.types:
+            agreements.take(fact)
+    question = Question("ACC-1", at, chosen, agreement=agreements.agreement(chosen))
     kept = [fact for fact in in_order(*facts) if fact.legal_time <= at and fact.type in CONTRACT.types]
     return jsonable(CONTRACT.answer(kept, question))
 

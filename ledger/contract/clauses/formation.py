@@ -82,21 +82,6 @@ def _by_internet(subscription: Subscription, readings: Readings) -> Conclusion[d
     return readings.decide("R22", *options("R22", both, accepted, opened), because=because)
 
 
-@clause("3.1")
-def terms_in_force(subscription: Subscription, current: str) -> Conclusion[str | None]:
-    """The version of the general terms that the client accepted, ``None`` before it accepted any.
-
-    An acceptance that names no version is of the ``current`` one; so is an accepted order form:
-    « La validation du Bon de Commande vaut acceptation des Conditions Générales de
-    Vente OUTSCALE par le CLIENT. »
-    """
-    if subscription.accepted is not None:
-        return Conclusion(subscription.accepted.terms or current, (subscription.accepted.fact,))
-    if subscription.order_form is not None:
-        return Conclusion(current, (subscription.order_form.fact,))
-    return Conclusion(None)
-
-
 @dataclass(frozen=True, slots=True)
 class Information:
     """What the client told of itself.

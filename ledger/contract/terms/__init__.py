@@ -9,9 +9,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from importlib import resources
+from pathlib import Path
 from typing import Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ledger.errors import WrongCallError
 
@@ -74,6 +75,17 @@ class DataTerms(_Section):
     """Art. 18: how long data stay."""
 
     kept_after_disabling_days: int
+
+
+class DerogationTerms(_Section):
+    """Art. 3.3: on which points special conditions may derogate, as first words of their topics.
+
+    ``allowed`` are those where the terms provide for it, ``never`` those that they keep for themselves;
+    a derogatory contract may derogate from all.
+    """
+
+    allowed: tuple[str, ...]
+    never: tuple[str, ...]
 
 
 class DelayTerms(_Section):
@@ -142,6 +154,7 @@ class Terms(_Section):
     delays: DelayTerms
     mail_only: MailOnlyTerms
     beta: BetaTerms
+    derogations: DerogationTerms
     services: dict[str, ServiceTerms]
     commitments: tuple[Commitment, ...]
 
@@ -173,6 +186,28 @@ class Terms(_Section):
         )
         return fed or _ANY_WINDOW
 
+    def has(self, topic: str) -> bool:
+        """Whether a topic such as ``invoices.dispute_days`` or ``SLA4.vm`` is a parameter or a commitment."""
+        if any(row.name == topic for row in self.commitments):
+            return True
+        section, _, name = topic.partition(".")
+        return name in type(getattr(self, section, None)).__dict__.get("model_fields", {})
+
+    def replacing(self, topic: str, value: str) -> Terms:
+        """The same terms with one parameter replaced; itself when ``value`` is none that it can take."""
+        if any(row.name == topic for row in self.commitments):
+            written = self.model_dump(mode="json")
+            for row in written["commitments"]:
+                row["promised"] = value if row["name"] == topic else row["promised"]
+        else:
+            section, _, name = topic.partition(".")
+            written = self.model_dump(mode="json")
+            written[section][name] = value
+        try:
+            return Terms.model_validate(written)
+        except ValidationError:
+            return self
+
     def wording(self) -> str:
         """The French text itself, which prevails (art. 28)."""
         return _file(self.text).read_text(encoding="utf-8")
@@ -201,8 +236,34 @@ def _folded(text: str) -> str:
     return " ".join(_CUT_WORD.sub("", _PAGE.sub("", text)).split())
 
 
+_FOLDERS: list[resources.abc.Traversable] = [resources.files(__name__)]
+
+
+def look_in(folder: Path) -> None:
+    """Know the versions of a folder too: each ``VERSION.toml`` beside the text that it names.
+
+    Raises:
+        WrongCallError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise WrongCallError(f"{folder} is not a folder of terms")
+    if folder not in _FOLDERS:
+        _FOLDERS.append(folder)
+        load.cache_clear()
+
+
 def _file(name: str) -> resources.abc.Traversable:
-    return resources.files(__name__).joinpath(name)
+    """A file of the terms, of whichever folder has it first; of the package when none has."""
+    places = [folder.joinpath(name) for folder in _FOLDERS]
+    return next((place for place in places if place.is_file()), places[0])
+
+
+def knows(version: str) -> bool:
+    """Whether the parameters of a version are known here."""
+    return (
+        re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", version) is not None
+        and _file(f"{version}.toml").is_file()
+    )
 
 
 @lru_cache
@@ -212,7 +273,6 @@ def load(version: str = CURRENT) -> Terms:
     Raises:
         WrongCallError: no such version is known.
     """
-    source = _file(f"{version}.toml")
-    if not source.is_file():
+    if not knows(version):
         raise WrongCallError(f"the terms {version!r} are not known; known: {CURRENT}")
-    return Terms.model_validate(tomllib.loads(source.read_text(encoding="utf-8")))
+    return Terms.model_validate(tomllib.loads(_file(f"{version}.toml").read_text(encoding="utf-8")))
