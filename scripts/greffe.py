@@ -12,13 +12,13 @@ from rich.console import Console
 
 from api.server import serve as serve_ledger
 from api.settings import Settings
+from ledger.contract.terms import look_in
 from ledger.errors import FlawedFactsError, GreffeError
 from scripts import access, asking, checking, recording
 from scripts.options import Db, Mail
 
 app = typer.Typer(
     name="greffe",
-    help="The registry of a cloud contract: facts under the mail server's clock, conclusions with reasons.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -41,6 +41,15 @@ def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
         raise typer.Exit(WRONG_CALL)
 
     return told
+
+
+@app.callback()
+@told_plainly
+def settle() -> None:
+    """The registry of a cloud contract: facts under the mail server's clock, conclusions with reasons."""
+    folder = Settings().terms
+    if folder is not None:
+        look_in(folder)
 
 
 @told_plainly

@@ -52,7 +52,7 @@ class TestReceipts:
         assert second.root == root_of(map(leaf_hash, leaves))
 
     def test_repeating_gives_the_first_receipt(self, desk):
-        """The same id, source and content again, personal values included: the first receipt, no new commit."""  # noqa: E501 - a line of the record
+        """The same id, source and content again, personal values included: the first receipt, no new commit."""
         fact = parse_events([opened(email="client@client.test")])
         (first,) = desk.recorder.record(fact)
         (again,) = desk.recorder.record(fact)
@@ -297,7 +297,7 @@ class TestProcesses:
 
     @pytest.mark.parametrize("seconds", [0.05, 0.15, 0.3])
     def test_kill_9(self, tmp_path, seconds):
-        """Killed while it records, a process has lost nothing that it acknowledged, and the audit is clean."""  # noqa: E501 - a line of the record
+        """Killed while it records, a process has lost nothing that it acknowledged, and the audit is clean."""
         url = f"sqlite:///{tmp_path / 'l.db'}"
         assert run(url, "open", 1).wait(60) == 0
         process = run(url, "k", 100_000)

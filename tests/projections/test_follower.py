@@ -135,7 +135,7 @@ class TestRebuilding:
         class Narrow:
             name, types = "usage", frozenset({"price.published"})
 
-            def answer(self, facts: Any, question: Any) -> Any:  # noqa: ARG002 - never asked here
+            def answer(self, facts: Any, question: Any) -> Any:
                 return list(facts)
 
         narrow = Follower(registry.record, {**PROJECTIONS, "usage": Narrow()})

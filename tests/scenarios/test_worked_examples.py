@@ -19,7 +19,7 @@ SLICE = {**ENTRY, "from": "2026-03-28T08:00:00Z", "to": "2026-03-28T09:00:00Z", 
 def consumed(told, *quantities, at="2021-06-30T12:00:00Z", resource="tinav5.c4r8p2"):
     for place, quantity in enumerate(quantities):
         told.tell(at, "consumption.recorded", f"ACC-1/consumption/{resource}-{place}", {"entries": [
-            {**ENTRY, "resource": resource, "from": "2021-06-10T08:00:00Z", "to": "2021-06-10T09:10:04Z", "quantity": quantity},  # noqa: E501 - a line of the record
+            {**ENTRY, "resource": resource, "from": "2021-06-10T08:00:00Z", "to": "2021-06-10T09:10:04Z", "quantity": quantity},
         ]})  # fmt: skip
 
 
@@ -78,7 +78,7 @@ class TestAcceptance:
         ],
     )
     def test_final_after_48_elapsed_hours(self, told, as_of, status):
-        """48 hours are elapsed hours, across the change to summer time, and the 48th is in time (art. 9.4)."""  # noqa: E501 - a line of the record
+        """48 hours are elapsed hours, across the change to summer time, and the 48th is in time (art. 9.4)."""
         self.delivered(told)
         (delivery,) = told.ask("acceptance", as_of)["deliveries"]
         assert delivery["status"]["value"] == status
@@ -87,7 +87,7 @@ class TestAcceptance:
 
     def reserve(self, told, stamped, recorded=None, data=None, *, mail=True):
         recorded = recorded or stamped
-        body = {"service": "fcu", "unavailable_from": "2026-03-28T08:10:00Z", "unavailable_to": "2026-03-28T08:50:00Z",  # noqa: E501 - a line of the record
+        body = {"service": "fcu", "unavailable_from": "2026-03-28T08:10:00Z", "unavailable_to": "2026-03-28T08:50:00Z",
                 "evidence": ["graph"]} if data is None else data  # fmt: skip
         extra = {}
         if mail:
@@ -182,7 +182,7 @@ class TestInvoices:
     def issued(self, told, at="2021-06-01T07:00:00Z", **data):
         told.opened()
         told.tell(at, "invoice.issued", "ACC-1/invoice/F1", {
-            "period": {"from": "2021-05-01", "to": "2021-05-31"}, "lines": [], "net": "1000.00", "vat": "200.00",  # noqa: E501 - a line of the record
+            "period": {"from": "2021-05-01", "to": "2021-05-31"}, "lines": [], "net": "1000.00", "vat": "200.00",
             "total": "1200.00", "currency": "EUR", "issue_date": "2021-06-01", "due": "on_receipt", **data,
         })  # fmt: skip
 

@@ -96,7 +96,9 @@ def _past(as_of: datetime, last: datetime, readings: Readings) -> bool:
     return as_of > last if choice(readings, "R1") == 1 else as_of >= last
 
 
-def parts(slice_: Slice, reserves: Reserves, terms: InForce, as_of: datetime, readings: Readings) -> list[Part]:
+def parts(
+    slice_: Slice, reserves: Reserves, terms: InForce, as_of: datetime, readings: Readings
+) -> list[Part]:
     """How the acceptance of a slice divides it as of an instant, in order and without gap."""
     found: list[Part] = []
     at = slice_.start

@@ -118,7 +118,9 @@ def invoice_acceptance(
     )
 
 
-def _acceptance(contested: Contested, terms: InForce, as_of: datetime, readings: Readings) -> InvoiceAcceptance:
+def _acceptance(
+    contested: Contested, terms: InForce, as_of: datetime, readings: Readings
+) -> InvoiceAcceptance:
     until = contestable_until(contested.invoice, terms, readings)
     live, settled = _unsettled(contested, until)
     if settled == "rejected":

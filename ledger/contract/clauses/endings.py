@@ -141,7 +141,9 @@ def effect_of(termination: Termination, relation: Relation, terms: InForce, read
     )
 
 
-def _refusal(termination: Termination, relation: Relation, terms: InForce, readings: Readings) -> Effect | None:
+def _refusal(
+    termination: Termination, relation: Relation, terms: InForce, readings: Readings
+) -> Effect | None:
     """What keeps a termination from having any effect: its mail, or the formal notice of art. 7."""
     by_mail = termination.ground != "art27" or termination.letter.carrier is not None
     own_address = termination.ground == "convenience"
@@ -162,7 +164,9 @@ def _refusal(termination: Termination, relation: Relation, terms: InForce, readi
     return None if why is None else Effect(None, None, why)
 
 
-def _no_notice(termination: Termination, relation: Relation, terms: InForce, readings: Readings) -> str | None:
+def _no_notice(
+    termination: Termination, relation: Relation, terms: InForce, readings: Readings
+) -> str | None:
     of_this_party = [
         notice
         for notice in relation.notices
@@ -240,7 +244,9 @@ def _reasons(relation: Relation) -> tuple[Reason, ...]:
 
 
 @clause("18.1")
-def recover_data_before(relation: Relation, terms: InForce, readings: Readings) -> Conclusion[datetime | None]:
+def recover_data_before(
+    relation: Relation, terms: InForce, readings: Readings
+) -> Conclusion[datetime | None]:
     """Before which instant the client must have recovered its data (R5, R20).
 
     « si la date de résiliation effective tombe un 3 mai, le CLIENT devra impérativement avoir

@@ -164,7 +164,11 @@ def late_indemnity(
 def indemnity_of(invoice: Invoice, terms: InForce, as_of: datetime, readings: Readings) -> Decimal:
     """The indemnity under one choice of readings."""
     late = first_day_late(invoice, as_of, readings)
-    return money.NIL if late is None else money.at_least_cents(terms.at(invoice.issued_at).invoices.recovery_indemnity)
+    return (
+        money.NIL
+        if late is None
+        else money.at_least_cents(terms.at(invoice.issued_at).invoices.recovery_indemnity)
+    )
 
 
 @dataclass(frozen=True, slots=True)

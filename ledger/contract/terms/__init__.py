@@ -191,7 +191,8 @@ class Terms(_Section):
         if any(row.name == topic for row in self.commitments):
             return True
         section, _, name = topic.partition(".")
-        return name in type(getattr(self, section, None)).__dict__.get("model_fields", {})
+        parameters = getattr(self, section, None)
+        return isinstance(parameters, BaseModel) and name in type(parameters).model_fields
 
     def replacing(self, topic: str, value: str) -> Terms:
         """The same terms with one parameter replaced; itself when ``value`` is none that it can take."""

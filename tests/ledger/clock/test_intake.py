@@ -168,7 +168,7 @@ class TestEmbedded:
         """A mail that was recorded and never acknowledged is acknowledged at the next start."""
         first = open_office()
         first.mail.start_intake(first.recorder.record, first.record)
-        first.mail._intake._acknowledger.close()  # noqa: SLF001 - as a crash would, before it is sent
+        first.mail._intake._acknowledger.close()
         send(first.mail.intake_address, "client@client.test", LETTER)
         wait_until(lambda: first.facts("mail.received"))
         first.close()

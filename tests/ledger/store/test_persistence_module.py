@@ -62,7 +62,7 @@ def test_the_log_is_append_only_in_the_database_too(desk, table):
     """UPDATE and DELETE on any table of the log are refused by the database."""
     desk.recorder.record(parse_events([opened()]))
     with sqlite3.connect(desk.path) as connection:
-        for statement in (f"UPDATE {table} SET rowid = rowid" if table != "seen" else "UPDATE seen SET key = key",  # noqa: E501 - a line of the record
+        for statement in (f"UPDATE {table} SET rowid = rowid" if table != "seen" else "UPDATE seen SET key = key",
                           f"DELETE FROM {table}"):  # fmt: skip
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                 connection.execute(statement)
