@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from ledger.contract.terms import Terms
 
@@ -37,6 +36,11 @@ class TermsHistory:
     unknown: tuple[tuple[str, str], ...] = ()
 
     @cached_property
+    def _derogated(self) -> dict[tuple[str, tuple[tuple[str, str], ...]], Terms]:
+        """The terms with what derogates from them, made once for each set of conditions."""
+        return {}
+
+    @cached_property
     def _starts(self) -> list[datetime]:
         return [since for since, _ in self.versions]
 
@@ -50,12 +54,11 @@ class TermsHistory:
     def at(self, instant: datetime) -> Terms:
         """The terms in force at an instant (UTC), special conditions included."""
         terms = self.versions[self._place(instant)][1]
-        said = {row.topic: row.value for row in self.overrides if row.since <= instant}
-        return terms if not said else _replaced(terms, tuple(sorted(said.items())))
-
-
-@lru_cache(maxsize=256)
-def _replaced(terms: Terms, said: Iterable[tuple[str, str]]) -> Terms:
-    for topic, value in said:
-        terms = terms.replacing(topic, value)
-    return terms
+        said = tuple((row.topic, row.value) for row in self.overrides if row.since <= instant)
+        if not said:
+            return terms
+        if (terms.version, said) not in self._derogated:
+            for topic, value in said:
+                terms = terms.replacing(topic, value)
+            self._derogated[terms.version, said] = terms
+        return self._derogated[terms.version, said]
