@@ -86,6 +86,24 @@ def list_accounts(shared: ServicesOf, calling: Reader) -> Response:
 
 
 @router.get(
+    "/v1/accounts/{account}/readings",
+    tags=["answers"],
+    operation_id="weigh_readings",
+    response_class=Response,
+    responses={200: {"model": Answer}, **problems(401, 403, 404, 422)},
+)
+def weigh_readings(
+    shared: ServicesOf, calling: Reader, account: Account, as_of: AsOf = None, known_at: KnownAt = None
+) -> Response:
+    """Which conclusions, and how many euros, would move under each other reading of the contract."""
+    check_account(calling, account)
+    answer = shared.runtime.answers.alternatives(
+        account, as_of=instant_of(as_of), known_at=instant_of(known_at)
+    )
+    return _json(answer)
+
+
+@router.get(
     "/v1/accounts/{account}/{projection}",
     tags=["answers"],
     operation_id="ask",

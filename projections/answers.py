@@ -149,6 +149,19 @@ class Answers:
 
         return explain(self, subject, as_of=as_of, known_at=known_at, readings=readings)
 
+    def alternatives(
+        self, account: str, *, as_of: datetime | None, known_at: datetime | None = None
+    ) -> dict[str, Any]:
+        """Which conclusions and which euros move under each other reading.
+
+        Raises:
+            NotRecordedError: there is no such account in the record.
+            WrongCallError: an instant has no offset.
+        """
+        from projections.alternatives import alternatives  # noqa: PLC0415 - it is built on this module
+
+        return alternatives(self, account, as_of=as_of, known_at=known_at)
+
     def accounts(
         self, *, as_of: datetime | None = None, known_at: datetime | None = None
     ) -> list[dict[str, Any]]:

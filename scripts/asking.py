@@ -81,5 +81,21 @@ def explain(
         tables.show_explanation(Console(), answer)
 
 
+def show_readings(
+    account: Annotated[str, typer.Argument(help="The account.")],
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    db: Db = None,
+    as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Say what would change under each other reading: which conclusions, and how many euros."""
+    with _answers(db) as answers:
+        answer = answers.alternatives(account, as_of=instant(as_of), known_at=instant(known_at))
+    if as_json:
+        _print_json(answer)
+    else:
+        tables.show_readings(Console(), answer)
+
+
 def _print_json(answer: Any) -> None:  # noqa: ANN401 - any JSON
     typer.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())

@@ -77,6 +77,7 @@ for name, command in (
     ("simulate", told_plainly(recording.simulate)),
     ("query", told_plainly(asking.query)),
     ("explain", told_plainly(asking.explain)),
+    ("readings", told_plainly(asking.show_readings)),
     ("audit", told_plainly(checking.audit)),
     ("rebuild", told_plainly(checking.rebuild)),
     ("demo", told_plainly(recording.demo)),

@@ -121,6 +121,29 @@ def _flat(node: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, Any]
             yield before + key, value
 
 
+def show_readings(console: Console, answer: Mapping[str, Any]) -> None:
+    """What each other reading would change, a table for each that changes anything."""
+    console.print(f"[bold]readings[/] of [bold]{escape(answer['account'])}[/] as of {answer['as_of']}")
+    moving = [row for row in answer["result"] if row["conclusions"]]
+    for row in moving:
+        euros = ", ".join(f"{name} {amount} €" for name, amount in row["euros"].items())
+        console.print(
+            f"\n[bold]{row['reading']}={row['option']}[/] {escape(row['point'])}: {escape(row['text'])}"
+            + (f" · moves {escape(euros)}" if euros else ""),
+            highlight=False,
+            soft_wrap=True,
+        )
+        table = Table("conclusion", "now", "then", "article", box=SIMPLE)
+        for change in row["conclusions"]:
+            where = f"{change['projection']} {change['path']}"
+            table.add_row(
+                escape(where), *(escape(brief(change[key])) for key in ("primary", "value", "article"))
+            )
+        console.print(table)
+    if not moving:
+        console.print("no other reading would change a conclusion")
+
+
 def show_explanation(console: Console, answer: Mapping[str, Any]) -> None:
     """Every conclusion on a subject with its reasons, then the subject's facts."""
     console.print(f"[bold]{escape(answer['subject'])}[/] as of {answer['as_of']}", highlight=False)
