@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ledger.contract.clauses.endings import FormalNotice, Relation, Termination
+from ledger.contract.clauses.endings import Relation, Termination
 from ledger.contract.clauses.formation import Acceptance, Information, Step, Subscription
+from ledger.contract.clauses.notices import FormalNotice
 from ledger.contract.clauses.notification import ClientMail, Letter
+from ledger.contract.clauses.suspension import Grounds, Suspension, Verification
 from ledger.facts.accounts import AccountCorrected, AccountInformation, AccountOpened
 from ledger.facts.agreements import ContractAccepted, VerificationClosed
-from ledger.facts.endings import FormalNoticeSent, TerminationNotified
+from ledger.facts.endings import FormalNoticeSent, SuspensionImposed, SuspensionLifted, TerminationNotified
 from ledger.facts.mail import MailReceived
 from ledger.facts.recorded import Recorded
 from projections.notifications import ADDRESS_TYPES, NOTIFICATION_TYPES, Post
@@ -35,6 +37,7 @@ DOSSIER_TYPES = (
             "formal_notice.remedied",
             "termination.acknowledged",
             "mail.received",
+            "abuse.found",
         }
     )
 )
@@ -52,6 +55,7 @@ class Dossier:
     last: dict[str, Recorded] = field(default_factory=dict)
     mails: dict[str, Recorded] = field(default_factory=dict)
     by_subject: dict[str, list[Recorded]] = field(default_factory=dict)
+    abuses: list[Recorded] = field(default_factory=list)
     missing: tuple[str, ...] = ("email", *_IDENTIFICATION)
     known: set[str] = field(default_factory=set)
     informed: list[Recorded] = field(default_factory=list)
@@ -66,6 +70,8 @@ class Dossier:
             self.mails[fact.subject] = fact
         elif isinstance(fact.data, AccountInformation):
             self._inform(fact, fact.data)
+        elif fact.type == "abuse.found":
+            self.abuses.append(fact)
         elif fact.type.split(".")[0] in ("formal_notice", "termination", "suspension", "verification"):
             self.by_subject.setdefault(fact.subject, []).append(fact)
 
@@ -125,7 +131,7 @@ class Dossier:
         return Relation(
             self.subscription(),
             self.post.known_addresses(),
-            tuple(self._notices()),
+            tuple(self.notices()),
             tuple(self._terminations()),
             self._open("suspension", "lifted"),
             self._open("verification", "closed"),
@@ -150,7 +156,8 @@ class Dossier:
             return Letter(ClientMail(self.mails[mail], sender))
         return Letter()
 
-    def _notices(self) -> Iterable[FormalNotice]:
+    def notices(self) -> Iterable[FormalNotice]:
+        """The formal notices, with what carried and remedied them."""
         for facts in self.by_subject.values():
             sent = of_type(facts, "formal_notice.sent")
             if sent is None or not isinstance(sent.data, FormalNoticeSent):
@@ -164,6 +171,47 @@ class Dossier:
                 remedy,
                 None if remedy is None else remedy.legal_time,
             )
+
+    def suspensions(self) -> list[Suspension]:
+        """The suspensions, in the order in which they were imposed."""
+        found = []
+        for facts in self.by_subject.values():
+            imposed = of_type(facts, "suspension.imposed")
+            if imposed is None or not isinstance(imposed.data, SuspensionImposed):
+                continue
+            lifted = of_type(facts, "suspension.lifted")
+            said = [
+                fact.data.wrongful
+                for fact in facts
+                if isinstance(fact.data, SuspensionImposed | SuspensionLifted)
+            ]
+            found.append(
+                Suspension(
+                    imposed,
+                    imposed.legal_time,
+                    imposed.data.ground,
+                    imposed.data.rests_on,
+                    lifted,
+                    None if lifted is None else lifted.legal_time,
+                    next((word for word in reversed(said) if word is not None), None),
+                )
+            )
+        return found
+
+    def verifications(self) -> Iterable[Verification]:
+        """The verification procedures, from request to close."""
+        for facts in self.by_subject.values():
+            requested, closed = (of_type(facts, f"verification.{kind}") for kind in ("requested", "closed"))
+            if requested is not None:
+                ends = None if closed is None else closed.legal_time
+                yield Verification(requested, requested.legal_time, ends)
+
+    def grounds(self) -> Grounds:
+        """What suspensions may rest on."""
+        abuses = tuple((fact, fact.legal_time) for fact in self.abuses)
+        return Grounds(
+            self.post.known_addresses(), tuple(self.notices()), tuple(self.verifications()), abuses
+        )
 
     def _terminations(self) -> Iterable[Termination]:
         for facts in self.by_subject.values():

@@ -13,12 +13,19 @@ from typing import Literal
 
 from ledger import instants
 from ledger.contract.clauses.formation import FORMATION_READINGS, Subscription, formation
+from ledger.contract.clauses.notices import (
+    NOTICE_READINGS,
+    FormalNotice,
+    Party,
+    is_effective,
+    is_remedied,
+    lost_from,
+)
 from ledger.contract.clauses.notification import Addresses, Letter, why_no_effect
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
 from ledger.contract.readings import choice, weighed
 from ledger.contract.terms import InForce
 
-Party = Literal["client", "outscale"]
 Ground = Literal["convenience", "art3.4.1", "art6", "art7", "art9.2", "art27"]
 ContractStatus = Literal[
     "none",
@@ -31,31 +38,12 @@ ContractStatus = Literal[
     "terminated",
 ]
 
-NOTICE_READINGS = ("R3", "R4", "R12")
 EFFECT_READINGS = (*NOTICE_READINGS, "R17")
 DATA_READINGS = (*EFFECT_READINGS, "R5", "R20")
 STATUS_READINGS = (*EFFECT_READINGS, *FORMATION_READINGS)
 
 _ONE_DAY = timedelta(days=1)
 _START_OF_DAY = 3
-
-
-@dataclass(frozen=True, slots=True)
-class FormalNotice:
-    """A formal notice (mise en demeure), what carried it, and when its breach was remedied, if it was."""
-
-    fact: Reason
-    sent_at: datetime
-    by: Party
-    letter: Letter
-    remedied: Reason | None = None
-    remedied_at: datetime | None = None
-
-    @property
-    def reasons(self) -> tuple[Reason, ...]:
-        """Notice, mail and remedy."""
-        remedy = () if self.remedied is None else (self.remedied,)
-        return (self.fact, *self.letter.reasons, *remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,31 +93,6 @@ class Relation:
     suspensions: tuple[Reason, ...] = ()
     verifications: tuple[Reason, ...] = ()
     deactivated_at: datetime | None = None
-
-
-def time_to_remedy(notice: FormalNotice, terms: InForce, readings: Readings) -> instants.ClearDays:
-    """The two ends of the clear days in which a breach may be remedied (R4)."""
-    of_notice = terms.at(notice.sent_at)
-    moved = of_notice.delays.moved_to_working_day or choice(readings, "R4") > 1
-    sent_on = instants.paris_date(notice.sent_at)
-    return instants.act_within_clear_days(sent_on, of_notice.formal_notice.remedy_clear_days, moved=moved)
-
-
-def lost_from(notice: FormalNotice, terms: InForce, readings: Readings) -> datetime:
-    """From when the delay of a formal notice is over (R3)."""
-    ends = time_to_remedy(notice, terms, readings)
-    return ends.forfeit_after if choice(readings, "R3") == 1 else ends.act_by
-
-
-def is_effective(notice: FormalNotice, addresses: Addresses, readings: Readings) -> bool:
-    """Whether a formal notice came by mail, and to the right address (arts. 7, 23)."""
-    sent_at, letter = notice.sent_at, notice.letter
-    return why_no_effect(letter, notice.by, sent_at, addresses, readings, own_address=False) is None
-
-
-def is_remedied(notice: FormalNotice, terms: InForce, readings: Readings) -> bool:
-    """Whether the breach was remedied before the delay was lost; a later remedy is none."""
-    return notice.remedied_at is not None and notice.remedied_at < lost_from(notice, terms, readings)
 
 
 def effect_of(termination: Termination, relation: Relation, terms: InForce, readings: Readings) -> Effect:

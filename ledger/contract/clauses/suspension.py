@@ -1,0 +1,158 @@
+"""Suspensions: lawful or not, and whether what they stop is billed (arts. 3.4.1, 6, 7, 9.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from ledger.contract.clauses.notices import NOTICE_READINGS, FormalNotice, is_effective, is_remedied
+from ledger.contract.clauses.notification import Addresses
+from ledger.contract.finding import Conclusion, Readings, Reason, clause
+from ledger.contract.readings import weighed
+from ledger.contract.terms import InForce
+
+SuspensionGround = Literal["art3.4.1", "art6", "art7", "art9.2"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """A verification procedure, from the anomaly e-mail until it was closed."""
+
+    fact: Reason
+    begins: datetime
+    ends: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """A blocking as imposed and lifted; ``wrongful`` is what was said of it last."""
+
+    fact: Reason
+    begins: datetime
+    ground: SuspensionGround
+    rests_on: str | None = None
+    lifted: Reason | None = None
+    ends: datetime | None = None
+    wrongful: bool | None = None
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Imposed and lifted."""
+        return (self.fact,) if self.lifted is None else (self.fact, self.lifted)
+
+    def holds_at(self, instant: datetime) -> bool:
+        """Whether it holds at an instant: from its stamp, until it is lifted."""
+        return self.begins <= instant and (self.ends is None or instant < self.ends)
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What a suspension may rest on, all of one account."""
+
+    addresses: Addresses = field(default_factory=Addresses)
+    notices: tuple[FormalNotice, ...] = ()
+    verifications: tuple[Verification, ...] = ()
+    abuses: tuple[tuple[Reason, datetime], ...] = ()
+
+
+@clause("3.4.1, 6, 7, 9.2")
+def suspension_lawful(
+    suspension: Suspension, grounds: Grounds, terms: InForce, readings: Readings
+) -> Conclusion[bool]:
+    """Whether OUTSCALE could block when it did, judged at the stamp of the blocking.
+
+    Art. 3.4.1: « Pendant toute la durée de la Procédure de Vérification, OUTSCALE pourra, si elle
+    l’estime nécessaire, suspendre le Compte du CLIENT ou limiter son activité. »
+    Art. 6: « pourra bloquer lesdites ressources et suspendre ses Prestations ».
+    Art. 7: « À compter de cette mise en demeure, et si la Partie défaillante est le CLIENT, OUTSCALE
+    pourra à tout moment bloquer l’accès aux ressources ».
+    Art. 9.2: « OUTSCALE pourrait alors immédiatement bloquer les Machines Virtuelles incriminées ».
+    """
+    rests_on = tuple(_rests_on(suspension, grounds))
+
+    def conclude(chosen: Readings) -> Conclusion[bool]:
+        why = why_unlawful(suspension, grounds, terms, chosen)
+        return Conclusion(why is None, (*suspension.reasons, *rests_on))
+
+    return weighed(readings, NOTICE_READINGS if suspension.ground == "art7" else (), conclude)
+
+
+def why_unlawful(suspension: Suspension, grounds: Grounds, terms: InForce, readings: Readings) -> str | None:
+    """Why a suspension was not lawful when it was imposed, in a sentence; ``None`` when it was."""
+    match suspension.ground:
+        case "art6":
+            return "it was wrong, as OUTSCALE itself says" if suspension.wrongful else None
+        case "art7":
+            return _without_notice(suspension, grounds, terms, readings)
+        case "art9.2":
+            found = any(at <= suspension.begins for _, at in grounds.abuses)
+            return None if found else "no abnormal use was found before it (art. 9.2)"
+        case "art3.4.1":
+            under_way = any(
+                row.begins <= suspension.begins and (row.ends is None or suspension.begins < row.ends)
+                for row in grounds.verifications
+            )
+            return None if under_way else "no verification procedure was under way (art. 3.4.1)"
+
+
+def _without_notice(
+    suspension: Suspension, grounds: Grounds, terms: InForce, readings: Readings
+) -> str | None:
+    """Art. 7: from a notice to the client on, while the breach was not remedied before the blocking."""
+    told = [
+        notice
+        for notice in _notices(suspension, grounds)
+        if is_effective(notice, grounds.addresses, readings)
+    ]
+    if not told:
+        return "no formal notice to the client, by mail to its address, came before it (art. 7)"
+    standing = [
+        notice
+        for notice in told
+        if not (
+            is_remedied(notice, terms, readings)
+            and notice.remedied_at is not None
+            and notice.remedied_at <= suspension.begins
+        )
+    ]
+    return None if standing else "the breach had been remedied before it (art. 7)"
+
+
+def _notices(suspension: Suspension, grounds: Grounds) -> list[FormalNotice]:
+    return [
+        notice
+        for notice in grounds.notices
+        if notice.by == "outscale"
+        and notice.sent_at <= suspension.begins
+        and suspension.rests_on in (None, notice.fact.subject)
+    ]
+
+
+def _rests_on(suspension: Suspension, grounds: Grounds) -> Iterable[Reason]:
+    match suspension.ground:
+        case "art7":
+            for notice in _notices(suspension, grounds):
+                yield from notice.reasons
+        case "art9.2":
+            yield from (fact for fact, at in grounds.abuses if at <= suspension.begins)
+        case "art3.4.1":
+            yield from (row.fact for row in grounds.verifications if row.begins <= suspension.begins)
+        case _:
+            return
+
+
+@clause("6")
+def suspension_billed(suspension: Suspension) -> Conclusion[bool]:
+    """Whether the services are billed although they are suspended: unless it is manifestly wrong.
+
+    « Les Prestations seront facturées nonobstant la suspension des Prestations, sauf dans le cas où
+    OUTSCALE a manifestement suspendu les Prestations à tort. »
+    """
+    return Conclusion(not suspension.wrongful, suspension.reasons)
+
+
+def unbilled(suspensions: Sequence[Suspension]) -> list[Suspension]:
+    """Those for whose time nothing is billed."""
+    return [row for row in suspensions if not suspension_billed(row).value]
