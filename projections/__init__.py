@@ -8,9 +8,11 @@ from projections.acceptance import ACCEPTANCE
 from projections.balance import BALANCE
 from projections.contract import CONTRACT
 from projections.invoices import INVOICES
+from projections.notices import NOTICES
 from projections.notifications import NOTIFICATIONS
 from projections.obligations import OBLIGATIONS
 from projections.question import Projection
+from projections.suspensions import SUSPENSIONS
 from projections.terms import TERMS
 from projections.timeline import TIMELINE
 from projections.usage import USAGE
@@ -20,6 +22,8 @@ PROJECTIONS: Final[dict[str, Projection]] = {
     for projection in (
         CONTRACT,
         TERMS,
+        SUSPENSIONS,
+        NOTICES,
         ACCEPTANCE,
         INVOICES,
         BALANCE,

@@ -13,10 +13,11 @@ from ledger.contract.clauses.duty import Duty
 from ledger.contract.readings import check
 from ledger.facts.recorded import Recorded
 from projections.dossier import DOSSIER_TYPES
+from projections.obligations import prudence
 from projections.obligations.case import Case, Source
 from projections.question import Question
 
-SOURCES: Final[tuple[Source, ...]] = ()
+SOURCES: Final[tuple[Source, ...]] = (prudence,)
 """The groups of articles that know duties, in the order of the contract."""
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from ledger.contract.clauses.duty import Act, Duty
+from ledger import instants
+from ledger.contract.clauses.duty import Act, Duty, Who
+from ledger.contract.clauses.notification import why_no_effect
 from ledger.facts.recorded import Recorded
 from projections.dossier import Dossier
 from projections.question import Question
@@ -35,10 +38,33 @@ class Case:
             if opening is not None:
                 yield [opening, *(fact for fact in facts if fact is not opening)]
 
+    def carried(self, fact: Recorded, by: Who) -> str | None:
+        """Why an act that must come by mail has no effect, in a sentence; ``None`` when it has (row 28)."""
+        letter, addresses = self.dossier.letter(fact.mail), self.dossier.post.known_addresses()
+        readings = self.question.readings
+        return why_no_effect(letter, by, fact.legal_time, addresses, readings, own_address=False)
+
 
 def act_of(fact: Recorded | None) -> Act | None:
     """A fact as something that was done."""
     return None if fact is None else Act(fact, fact.legal_time, fact.not_after)
+
+
+def first(facts: list[Recorded], *types: str) -> Recorded | None:
+    """The first fact of one of these types."""
+    return next((fact for fact in facts if fact.type in types), None)
+
+
+def instant_of(day: date | datetime | None) -> datetime | None:
+    """An instant, or the first one of a Paris day."""
+    return day if day is None or isinstance(day, datetime) else instants.paris_midnight(day)
+
+
+def end_of(day: date | datetime | None) -> datetime | None:
+    """An instant, or the first one after a Paris day, which is included."""
+    if day is None or isinstance(day, datetime):
+        return day
+    return instants.paris_midnight(day + timedelta(days=1))
 
 
 class Source(Protocol):

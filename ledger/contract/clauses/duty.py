@@ -90,29 +90,67 @@ def _unmet(delay: Delay, as_of: datetime) -> DutyStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Matter:
+    """What a clause judges: what opened a duty, until when it runs, and what was done about it.
+
+    Without ``opened`` a duty lies in the contract itself (a responsible person at all times).
+    """
+
+    opened: Reason | None
+    delay: Delay | None = None
+    done: Act | None = None
+    because: tuple[Reason, ...] = ()
+
+    def standing(self, as_of: datetime) -> Conclusion[DutyStatus]:
+        """How the duty stands, and the facts that it rests on."""
+        facts = (self.opened, *self.because, None if self.done is None else self.done.fact)
+        reasons = tuple(fact for fact in facts if fact is not None)
+        return Conclusion(standing(self.delay, self.done, as_of), reasons)
+
+
+@dataclass(frozen=True, slots=True)
 class Duty:
-    """One row of the obligations: who must do what until when, how it stands, and by which fact."""
+    """One row of the obligations: who must do what until when, how it stands, and by which fact.
+
+    ``note`` says in a sentence what follows from it, where something does.
+    """
 
     subject: str
-    article: str
     who: Who
     what: str
     status: Conclusion[DutyStatus]
     delay: Delay | None = None
     met_by: Reason | None = None
+    note: str | None = None
+
+    @classmethod
+    def of(cls, subject: str, who: Who, what: str, matter: Matter, status: Conclusion[DutyStatus]) -> Duty:
+        """The row of a matter, as a clause concluded on it."""
+        done = matter.done.fact if matter.done is not None and status.value == "met" else None
+        return cls(subject, who, what, status, matter.delay, done)
 
     def to_json(self) -> dict[str, object]:
         """The row as the interface gives it, its conclusion in place."""
         return {
             "subject": self.subject,
-            "article": self.article,
+            "article": self.status.article,
             "who": self.who,
             "what": self.what,
             "act_by": None if self.delay is None else self.delay.act_by,
             "forfeit_after": None if self.delay is None else self.delay.forfeit_after,
             "status": self.status,
-            "met_by": None if self.met_by is None else self.met_by.subject,
+            "met_by": None if self.met_by is None else _named(self.met_by),
+            "note": self.note,
         }
+
+
+def _named(fact: Reason) -> dict[str, object]:
+    return {
+        "position": fact.position,
+        "subject": fact.subject,
+        "type": fact.type,
+        "legal_time": fact.legal_time,
+    }
 
 
 def first_in_order(acts: Iterable[Act]) -> Act | None:

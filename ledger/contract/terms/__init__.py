@@ -29,6 +29,13 @@ class VerificationTerms(_Section):
     answer_hours: int
 
 
+class PrudenceTerms(_Section):
+    """Arts. 9.1, 9.3: access keys, and operations that raise load."""
+
+    access_keys_hours: int
+    operation_notice_hours: int
+
+
 class TerminationTerms(_Section):
     """Arts. 4, 6, 7: when a termination takes effect."""
 
@@ -144,6 +151,7 @@ class Terms(_Section):
     effective: date
     text: str
     verification: VerificationTerms
+    prudence: PrudenceTerms
     termination: TerminationTerms
     formal_notice: FormalNoticeTerms
     acceptance: AcceptanceTerms
