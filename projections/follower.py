@@ -252,7 +252,7 @@ class Follower:
     ) -> Iterator[Place]:
         """Where the facts of the account, of no account, and of the mails that are the account's lie."""
         number, until = self._number(name), to_microseconds(scope.as_of)
-        times = (0 if since is None else to_microseconds(since), until)
+        times = (-(2**62) if since is None else to_microseconds(since), until)
         unread = self._id(without)
         return heapq.merge(
             *(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -12,7 +12,6 @@ from ledger.contract.clauses.agreement import (
     Accepted,
     Agreement,
     Condition,
-    ConsumedSince,
     Document,
     Publication,
     Refusal,
@@ -25,6 +24,7 @@ from ledger.contract.clauses.agreement import (
 from ledger.contract.clauses.notification import why_invalid, why_no_effect
 from ledger.contract.finding import Readings
 from ledger.contract.terms import CURRENT
+from ledger.contract.terms.history import BEGINNING
 from ledger.facts.agreements import (
     ContractAccepted,
     OrderForm,
@@ -32,10 +32,12 @@ from ledger.facts.agreements import (
     TermsPublished,
     TermsRefused,
 )
+from ledger.facts.compliance import ResellerEngaged
 from ledger.facts.recorded import Recorded
 from projections.dossier import DOSSIER_TYPES, Dossier
 from projections.notifications import Sent
 from projections.question import Question
+from projections.usage import consumption_began
 
 
 @dataclass
@@ -46,6 +48,7 @@ class Agreements:
     published: list[tuple[Recorded, TermsPublished]] = field(default_factory=list)
     refused: list[tuple[Recorded, TermsRefused]] = field(default_factory=list)
     accepted: list[Recorded] = field(default_factory=list)
+    resold: bool = False
     signed: dict[str, list[SpecialCondition]] = field(default_factory=dict)
 
     def take(self, fact: Recorded) -> None:
@@ -58,6 +61,8 @@ class Agreements:
                 self.refused.append((fact, data))
             case ContractAccepted():
                 self.accepted.append(fact)
+            case ResellerEngaged():
+                self.resold = True
             case OrderForm(clauses=clauses):
                 self.signed[fact.subject] = clauses or self.signed.get(fact.subject, [])
                 if fact.type == "order_form.accepted":
@@ -72,6 +77,7 @@ class Agreements:
             tuple(self._refusals(readings)),
             tuple(condition for fact in self.accepted for condition in self._conditions(fact)),
             tuple(self._terminations(readings)),
+            resold=self.resold,
         )
 
     def _publications(self, readings: Readings) -> Iterable[Publication]:
@@ -128,11 +134,15 @@ def instant_of(day: date | datetime) -> datetime:
     return day if isinstance(day, datetime) else instants.paris_midnight(day)
 
 
-def with_consumption(agreement: Agreement, consumed_since: ConsumedSince) -> Agreement:
+def with_consumption(
+    agreement: Agreement, consumed_since: Callable[[datetime], Recorded | None]
+) -> Agreement:
     """The same agreement, with what the client consumed after each version could bind it."""
     starts = {row.opposable_from for row in agreement.publications} - {None}
     known = {start: consumed_since(start) for start in starts if start is not None}
-    return replace(agreement, consumed_since=known.get)
+    first = consumed_since(BEGINNING) if agreement.resold else None
+    consumed = None if first is None else (first, consumption_began(first))
+    return replace(agreement, consumed_since=known.get, first_consumed=consumed)
 
 
 class TermsBinding:
@@ -142,7 +152,9 @@ class TermsBinding:
     """
 
     name = "terms"
-    types = DOSSIER_TYPES | frozenset({"terms.published", "terms.refused", "order_form.signed"})
+    types = DOSSIER_TYPES | frozenset(
+        {"terms.published", "terms.refused", "order_form.signed", "reseller.engaged"}
+    )
 
     def answer(self, facts: Iterable[Recorded], question: Question) -> dict[str, Any]:  # noqa: ARG002 - the question was made from them
         """The ``result``: the version in force, every version published, and every special condition."""

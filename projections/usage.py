@@ -67,6 +67,12 @@ def shows_consumption_after(fact: Recorded, instant: datetime) -> bool:
     return any(end > instant for end in ends)
 
 
+def consumption_began(fact: Recorded) -> datetime:
+    """The earliest instant of consumption that a delivery tells of (UTC); its legal time if it has none."""
+    starts = (datetime.fromisoformat(entry["from"]) for entry in fact.fields["data"].get("entries", ()))
+    return min(starts, default=fact.legal_time)
+
+
 class _Row(NamedTuple):
     """What one row of the answer is about."""
 

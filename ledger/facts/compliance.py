@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledger.facts.catalogue import Opening, fact
-from ledger.facts.shape import FactModel, Name, Party, RelationText
+from ledger.facts.shape import DayOrInstant, FactModel, Name, Party, RelationText
 
 
 class RegulatedData(FactModel):
@@ -20,7 +20,12 @@ class RegulatedData(FactModel):
 
 @fact("regulated_data.declared", "A/regulated-data/ID", opening=Opening.OPENS, article="9.1")
 class RegulatedDataDeclared(RegulatedData):
-    """The client declares specially regulated data (information du Prestataire); art. 9.1."""
+    """The client declares specially regulated data (information du Prestataire); art. 9.1.
+
+    ``used_from`` is since when it hosts them, when it says so: they are declared before use.
+    """
+
+    used_from: DayOrInstant | None = None
 
 
 @fact("regulated_data.assessed", "A/regulated-data/ID", opening=Opening.CONTINUES, article="9.1")

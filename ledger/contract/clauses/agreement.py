@@ -83,7 +83,8 @@ class Agreement:
     """Everything that tells which terms bind an account.
 
     ``terminations`` are the client's terminations that take effect; ``consumed_since`` finds the first
-    consumption after an instant, asked only when it matters.
+    consumption after an instant, asked only when it matters. ``resold`` tells of an indirect client, and
+    ``first_consumed`` then what it consumed first, and when.
     """
 
     accepted: tuple[Accepted, ...] = ()
@@ -92,6 +93,8 @@ class Agreement:
     conditions: tuple[Condition, ...] = ()
     terminations: tuple[Reason, ...] = ()
     consumed_since: ConsumedSince = field(default=lambda _instant: None)
+    resold: bool = False
+    first_consumed: tuple[Reason, datetime] | None = None
 
     @property
     def first(self) -> Accepted | None:

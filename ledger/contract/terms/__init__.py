@@ -36,6 +36,21 @@ class PrudenceTerms(_Section):
     operation_notice_hours: int
 
 
+class PrivacyTerms(_Section):
+    """Art. 14.2: personal data."""
+
+    breach_hours: int
+    request_days: int
+    relation_data_years: int
+
+
+class UndertakingTerms(_Section):
+    """Arts. 8, 16: how long secrets and logs are kept."""
+
+    confidentiality_years: int
+    log_months: int
+
+
 class TerminationTerms(_Section):
     """Arts. 4, 6, 7: when a termination takes effect."""
 
@@ -152,6 +167,8 @@ class Terms(_Section):
     text: str
     verification: VerificationTerms
     prudence: PrudenceTerms
+    privacy: PrivacyTerms
+    undertakings: UndertakingTerms
     termination: TerminationTerms
     formal_notice: FormalNoticeTerms
     acceptance: AcceptanceTerms

@@ -49,8 +49,8 @@ def test_quotations_are_verbatim(name: str) -> None:
 
 def test_articles_exist() -> None:
     """The article that a clause names is a heading of the terms, or an annex."""
-    headings = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)*) – ", re.MULTILINE)
-    known = set(headings.findall(load().wording())) | {"Annexe A", "Annexe B", "Annex A", "Annex B"}
+    headings = re.compile(r"^\s*([0-9]+(?:\.[0-9]+)*)\.? [–-] ", re.MULTILINE)
+    known = set(headings.findall(load().wording())) | {"Annexe A", "Annexe B", "Services Professionnels"}
     named = {(name, article.strip()) for name, row in CLAUSES.items() for article in row.article.split(",")}
     assert sorted((name, article) for name, article in named if article.partition(" (")[0] not in known) == []
 
@@ -67,7 +67,7 @@ class TestReadings:
 
     def test_numbers_follow(self) -> None:
         """The register runs from R1 to R23, each with two wordings or three."""
-        assert list(readings.register()) == [f"R{number}" for number in range(1, 24)]
+        assert list(readings.register()) == [f"R{number}" for number in range(1, 25)]
         assert {len(point.words) for point in readings.register().values()} == {2, 3}
 
     def test_interpretations_tell_of_each(self) -> None:

@@ -1,0 +1,214 @@
+"""Duties beside the service: secrets, security, compliance, references, resale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ledger.contract.clauses.duty import Delay, Duty, Matter, Who
+from ledger.contract.clauses.endings import decisive
+from ledger.contract.clauses.undertakings import (
+    Citation,
+    citation_allowed,
+    conflict_declared,
+    derogatory_contract_needed,
+    disclosure_told,
+    flaw_closed,
+    incident_communicated,
+    incident_resolved,
+    indirect_client_accepted,
+    logs_kept,
+    logs_until,
+    no_controlled_export,
+    no_corruption,
+    regulated_data_declared,
+    risk_analysed,
+    secret_kept,
+    secret_until,
+)
+from ledger.facts.agreements import ContractAccepted
+from ledger.facts.compliance import Citation as Cited
+from ledger.facts.compliance import ConfidenceDisclosed, DisclosureTold, RegulatedDataDeclared
+from ledger.facts.recorded import Recorded
+from ledger.facts.security import SecurityIncident
+from projections.obligations.case import Case, act_of, first, instant_of
+
+_NEED_DEROGATION = frozenset({"health", "vital_importance"})
+
+TYPES = frozenset(
+    {
+        "confidence.disclosed",
+        "security_incident.found",
+        "security_incident.communicated",
+        "security_incident.closed",
+        "flaw.reported",
+        "flaw.closed",
+        "corruption.found",
+        "conflict.declared",
+        "export_control.found",
+        "disclosure.ordered",
+        "disclosure.told",
+        "regulated_data.declared",
+        "regulated_data.assessed",
+        "citation.noticed",
+        "citation.agreed",
+        "citation.refused",
+        "reseller.engaged",
+        "reseller.terms_accepted",
+    }
+)
+
+
+def duties(case: Case) -> Iterator[Duty]:
+    """In the order of the articles: 1, 8, 9.1, 12.3 and 29, 14.1, 16, 17, 21.3, 27."""
+    yield from _resale(case)
+    for facts in case.opened_by("security_incident.found"):
+        yield from _incident(case, facts)
+    for facts in case.opened_by("regulated_data.declared"):
+        yield from _regulated(case, facts)
+    yield from _citation(case)
+    for facts in case.opened_by("disclosure.ordered"):
+        yield _disclosure(case, facts)
+    for facts in case.opened_by("confidence.disclosed"):
+        yield _secret(case, facts[0])
+    for facts in case.opened_by("export_control.found"):
+        matter = Matter(facts[0])
+        what = "keep data under export control out"
+        yield Duty(facts[0].subject, "client", what, no_controlled_export(matter))
+    for facts in case.opened_by("flaw.reported"):
+        matter = Matter(facts[0], None, act_of(first(facts, "flaw.closed")))
+        status = flaw_closed(matter, case.question.as_of)
+        yield Duty.of(facts[0].subject, "outscale", "deal with the flaw", matter, status)
+    yield from _probity(case)
+
+
+def _resale(case: Case) -> Iterator[Duty]:
+    history = case.subjects.get(case.question.account, [])
+    engaged = first(history, "reseller.engaged")
+    if engaged is None:
+        return
+    consumed = case.question.agreement.first_consumed
+    accepted = act_of(first(history, "reseller.terms_accepted", "contract.accepted"))
+    delay = None if consumed is None else Delay.until(consumed[1])
+    matter = Matter(engaged, delay, accepted, () if consumed is None else (consumed[0],))
+    status = indirect_client_accepted(matter, case.question.as_of)
+    duty = Duty.of(engaged.subject, "client", "accept the terms before consuming", matter, status)
+    yield replace(duty, note="the reseller answers for it")
+
+
+def _incident(case: Case, facts: list[Recorded]) -> Iterator[Duty]:
+    found, as_of, account = facts[0], case.question.as_of, case.question.account
+    if not _concerns(found, account):
+        return
+    told = next(
+        (
+            fact
+            for fact in facts
+            if fact.type == "security_incident.communicated" and _concerns(fact, account)
+        ),
+        None,
+    )
+    tell = Matter(found, None, act_of(told))
+    yield Duty.of(
+        found.subject,
+        "outscale",
+        "tell the client of the security incident without delay",
+        tell,
+        incident_communicated(tell, as_of),
+    )
+    close = Matter(found, None, act_of(first(facts, "security_incident.closed")))
+    yield Duty.of(
+        found.subject,
+        "outscale",
+        "deal with the security incident to its end",
+        close,
+        incident_resolved(close, as_of),
+    )
+    keep = Matter(found, logs_until(found.legal_time, case.question.terms))
+    yield Duty.of(found.subject, "outscale", "keep its logs and evidence", keep, logs_kept(keep, as_of))
+
+
+def _concerns(fact: Recorded, account: str) -> bool:
+    return isinstance(fact.data, SecurityIncident) and (
+        not fact.data.accounts or account in fact.data.accounts
+    )
+
+
+def _regulated(case: Case, facts: list[Recorded]) -> Iterator[Duty]:
+    declared, as_of = facts[0], case.question.as_of
+    data = declared.data
+    used = instant_of(data.used_from) if isinstance(data, RegulatedDataDeclared) else None
+    told = Matter(declared, None if used is None else Delay.until(used), act_of(declared))
+    yield Duty.of(
+        declared.subject,
+        "client",
+        "declare regulated data before using them",
+        told,
+        regulated_data_declared(told, as_of),
+    )
+    analysed = Matter(declared, None, act_of(first(facts, "regulated_data.assessed")))
+    yield Duty.of(
+        declared.subject, "client", "analyse the risk beforehand", analysed, risk_analysed(analysed, as_of)
+    )
+    if isinstance(data, RegulatedDataDeclared) and data.nature in _NEED_DEROGATION:
+        accepted = [
+            fact
+            for fact in case.subjects.get(case.question.account, [])
+            if isinstance(fact.data, ContractAccepted) and fact.data.route == "derogatory"
+        ]
+        status = derogatory_contract_needed(Matter(declared), accepted)
+        yield Duty(declared.subject, "client", "host them under a derogatory contract only", status)
+
+
+def _citation(case: Case) -> Iterator[Duty]:
+    facts = case.subjects.get(f"{case.question.account}/citation")
+    if not facts:
+        return
+    last = {fact.type: fact for fact in facts}
+    citation = Citation(*(last.get(f"citation.{kind}") for kind in ("noticed", "agreed", "refused")))
+    noticed = first(facts, "citation.noticed")
+    by = noticed.data.by if noticed is not None and isinstance(noticed.data, Cited) else None
+    status = citation_allowed(citation, case.question.readings)
+    note = {"met": "naming the other party is allowed", "missed": "refused: no longer allowed"}
+    yield Duty(
+        facts[0].subject,
+        by or "outscale",
+        "have the other party's agreement before naming it",
+        status,
+        met_by=citation.agreed if status.value == "met" else None,
+        note=note.get(status.value, "naming the other party is not allowed yet"),
+    )
+
+
+def _disclosure(case: Case, facts: list[Recorded]) -> Duty:
+    ordered = facts[0]
+    told = first(facts, "disclosure.told")
+    matter = Matter(ordered, None, act_of(told))
+    status = disclosure_told(matter, case.question.as_of)
+    duty = Duty.of(ordered.subject, "outscale", "tell the client of the order at once", matter, status)
+    why_not = told.data.why_not if told is not None and isinstance(told.data, DisclosureTold) else None
+    return replace(duty, note=None if why_not is None else f"not told: {why_not}")
+
+
+def _secret(case: Case, disclosed: Recorded) -> Duty:
+    terms, readings = case.question.terms, case.question.readings
+    ended = decisive(case.dossier.relation(), terms, readings)
+    effective = None if ended is None else ended[1].effective
+    delay = None if effective is None else secret_until(effective, terms)
+    by = disclosed.data.by if isinstance(disclosed.data, ConfidenceDisclosed) else None
+    holder: Who = "client" if by == "outscale" else "outscale"
+    because = () if ended is None else (ended[0].fact,)
+    matter = Matter(disclosed, delay, because=because)
+    duty = Duty.of(disclosed.subject, holder, "keep the information secret", matter, secret_kept(matter))
+    return replace(duty, note="until then at the least, and as long as it is not public")
+
+
+def _probity(case: Case) -> Iterator[Duty]:
+    for facts in case.opened_by("corruption.found"):
+        status = no_corruption(Matter(facts[0]))
+        allowed = "OUTSCALE may terminate for fault, with immediate effect"
+        yield Duty(facts[0].subject, "client", "keep to the laws against corruption", status, note=allowed)
+    for facts in case.opened_by("conflict.declared"):
+        matter = Matter(facts[0], None, act_of(facts[0]))
+        status = conflict_declared(matter, case.question.as_of)
+        yield Duty.of(facts[0].subject, "client", "declare a conflict of interest at once", matter, status)
