@@ -77,6 +77,21 @@ class ClaimTerms(_Section):
     claim_clear_days: int
 
 
+class MaintenanceTerms(_Section):
+    """Arts. 11 and 20: how long before it a maintenance must be announced to count as planned."""
+
+    notice_clear_days: int
+
+
+class PenaltyTerms(_Section):
+    """Arts. 8 and 11, Annex B: what penalties amount to, and how long the credit can be used."""
+
+    invoice_share_percent: Decimal
+    multiplier: int
+    revenue_months: int
+    credit_years: int
+
+
 class UsageTerms(_Section):
     """Arts. 15.1 and 15.4: what is billed at the least."""
 
@@ -129,16 +144,24 @@ class BetaTerms(_Section):
 
 
 class ServiceTerms(_Section):
-    """Art. 10.1: the other names under which meters and the API know a service."""
+    """Art. 10.1: a service, the other names under which meters and the API know it, and its article.
 
-    names: tuple[str, ...]
+    ``units`` are those in which art. 15.4 bills it; none where a contract of its own says.
+    """
+
+    names: tuple[str, ...] = ()
+    article: str | None = None
+    units: tuple[str, ...] = ()
 
 
 class Commitment(_Section):
     """Annex A: what is promised of a service.
 
     ``promised`` is in percent, or in milliseconds for a latency, exactly as the annex writes it
-    (art. 24); ``window`` is what it is judged over, ``None`` where the annex names none.
+    (art. 24); ``window`` is what it is judged over, ``None`` where the annex names none. ``services`` are
+    those whose unavailability can break it; a reserve on one of ``fed_by`` does unless its claim names
+    another. ``whole_service`` promises are not about one resource. ``first_minutes`` of each incident
+    never count; ``until_restartable`` tells that time counts only while a restart was impossible.
     """
 
     name: str
@@ -147,6 +170,10 @@ class Commitment(_Section):
     promised: Decimal
     window: Literal["month", "year"] | None = None
     every_zone: bool = False
+    fed_by: tuple[str, ...] = ()
+    whole_service: bool = False
+    first_minutes: int = 0
+    until_restartable: bool = False
 
 
 class InForce(Protocol):
@@ -173,6 +200,8 @@ class Terms(_Section):
     formal_notice: FormalNoticeTerms
     acceptance: AcceptanceTerms
     claim: ClaimTerms
+    maintenance: MaintenanceTerms
+    penalties: PenaltyTerms
     usage: UsageTerms
     invoices: InvoiceTerms
     data: DataTerms
