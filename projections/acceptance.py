@@ -52,7 +52,7 @@ class Acceptance:
             WrongCallError: ``after`` names no entry of the account, or a reading does not exist.
         """
         check(question.readings)
-        deliveries, notices = _Deliveries(question), _Notices(question)
+        deliveries, notices = Deliveries(question), Notices(question)
         for fact in facts:
             if fact.type.startswith("consumption."):
                 deliveries.take(fact)
@@ -100,7 +100,7 @@ def _reserve(reserve: Reserve, reserves: Reserves, question: Question) -> dict[s
     }
 
 
-class _Deliveries:
+class Deliveries:
     """Consumption as it was delivered and corrected; keeps the page asked for and little else."""
 
     def __init__(self, question: Question) -> None:
@@ -190,7 +190,7 @@ class _Deliveries:
         return [slice_ for slice_ in self._reopened if self._stands(slice_)]
 
 
-class _Notices:
+class Notices:
     """Reserves, and the mails, withdrawals and claims that decide what they are worth."""
 
     def __init__(self, question: Question) -> None:
