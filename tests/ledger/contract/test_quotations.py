@@ -66,7 +66,7 @@ class TestReadings:
     """The register of readings."""
 
     def test_numbers_follow(self) -> None:
-        """The register runs from R1 to R23, each with two wordings or three."""
+        """The register runs from R1 to R24, each with two wordings or three."""
         assert list(readings.register()) == [f"R{number}" for number in range(1, 25)]
         assert {len(point.words) for point in readings.register().values()} == {2, 3}
 
