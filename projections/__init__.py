@@ -7,6 +7,7 @@ from typing import Final
 from projections.acceptance import ACCEPTANCE
 from projections.balance import BALANCE
 from projections.contract import CONTRACT
+from projections.deadlines import DEADLINES
 from projections.invoices import INVOICES
 from projections.notices import NOTICES
 from projections.notifications import NOTIFICATIONS
@@ -30,6 +31,7 @@ PROJECTIONS: Final[dict[str, Projection]] = {
         USAGE,
         NOTIFICATIONS,
         OBLIGATIONS,
+        DEADLINES,
         TIMELINE,
     )
 }

@@ -19,6 +19,11 @@ from projections.question import Question
 
 _INSTANT = timedelta(microseconds=1)
 
+RESERVE_TYPES = frozenset(
+    {"reserve.notified", "reserve.withdrawn", "sla.claimed", "mail.received", "mail.attributed"}
+)
+"""The types of fact that bear on a reserve."""
+
 
 class Acceptance:
     """Deliveries and reserves of an account.
@@ -30,17 +35,7 @@ class Acceptance:
     """
 
     name = "acceptance"
-    types = frozenset(
-        {
-            "consumption.recorded",
-            "consumption.corrected",
-            "reserve.notified",
-            "reserve.withdrawn",
-            "sla.claimed",
-            "mail.received",
-            "mail.attributed",
-        }
-    )
+    types = RESERVE_TYPES | frozenset({"consumption.recorded", "consumption.corrected"})
 
     def answer(self, facts: Iterable[Recorded], question: Question) -> dict[str, Any]:
         """The ``result``: a page of deliveries, every reserve, and ``next`` when the page was cut.

@@ -139,12 +139,13 @@ class Duty:
             "act_by": None if self.delay is None else self.delay.act_by,
             "forfeit_after": None if self.delay is None else self.delay.forfeit_after,
             "status": self.status,
-            "met_by": None if self.met_by is None else _named(self.met_by),
+            "met_by": None if self.met_by is None else named(self.met_by),
             "note": self.note,
         }
 
 
-def _named(fact: Reason) -> dict[str, object]:
+def named(fact: Reason) -> dict[str, object]:
+    """A fact as rows name it."""
     return {
         "position": fact.position,
         "subject": fact.subject,

@@ -13,7 +13,7 @@ from typing import Literal
 
 from ledger import instants
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
-from ledger.contract.readings import choice, weighed
+from ledger.contract.readings import choice, choosing, weighed
 from ledger.contract.terms import InForce, Terms
 
 ReserveStatus = Literal[
@@ -24,6 +24,8 @@ RESERVE_READINGS = ("R1", "R2", "R3", "R4", "R18")
 """The readings on which the worth of a reserve may depend."""
 
 _INSTANT = timedelta(microseconds=1)
+_SAFE = 2
+"""The reading of R3 under which the safe end of clear days is their only end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +260,37 @@ def claim_limit(last_day: date, terms: InForce, readings: Readings) -> datetime:
     days = terms.at(instants.paris_midnight(last_day)).claim.claim_clear_days
     delay = instants.act_within_clear_days(last_day, days, moved=choice(readings, "R4") > 1)
     return delay.forfeit_after if choice(readings, "R3") == 1 else delay.act_by
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimDelay:
+    """Until when penalties may be claimed for one window that a reserve feeds, and the claim that came.
+
+    ``act_by`` and ``forfeit_after`` are first instants too late (R3).
+    """
+
+    first_day: date
+    last_day: date
+    act_by: datetime
+    forfeit_after: datetime
+    claim: Claim | None
+
+
+def claim_delays(
+    reserve: Reserve, reopened: Sequence[Slice], terms: InForce, readings: Readings
+) -> list[ClaimDelay]:
+    """The delays to claim that a reserve in time opened, one for each window that it could feed."""
+    kinds = terms.at(reserve.stamped_at).windows_fed_by(reserve.service)
+    spans = _in_time(reserve, reserve.stamped_at, reopened, terms, readings)
+    windows = dict.fromkeys(window for span in spans for window in _windows(span, kinds))
+    found = []
+    for window in windows:
+        lost = claim_limit(window.last_day, terms, readings)
+        safe = claim_limit(window.last_day, terms, choosing(readings, "R3", _SAFE))
+        claims = [claim for claim in reserve.claims if _concerns(claim, window)]
+        claim = min(claims, key=lambda claim: claim.stamped_at, default=None)
+        found.append(ClaimDelay(window.first_day, window.last_day, safe, lost, claim))
+    return found
 
 
 def _concerns(claim: Claim, window: _Window) -> bool:
