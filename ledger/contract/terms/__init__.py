@@ -146,12 +146,14 @@ class BetaTerms(_Section):
 class ServiceTerms(_Section):
     """Art. 10.1: a service, the other names under which meters and the API know it, and its article.
 
-    ``units`` are those in which art. 15.4 bills it; none where a contract of its own says.
+    ``units`` are those in which art. 15.4 bills it; none where a contract of its own says. What strikes
+    the service that it is ``part_of`` strikes it too.
     """
 
     names: tuple[str, ...] = ()
     article: str | None = None
     units: tuple[str, ...] = ()
+    part_of: str | None = None
 
 
 class Commitment(_Section):
@@ -226,6 +228,11 @@ class Terms(_Section):
     def service_named(self, name: str) -> str:
         """The service that a meter, a reserve or a price calls ``name``; the name itself when unknown."""
         return self._service_names.get(name.lower(), name)
+
+    def whole_of(self, service: str) -> frozenset[str]:
+        """A service, and the one that it is part of."""
+        row = self.services.get(service)
+        return frozenset({service} if row is None or row.part_of is None else {service, row.part_of})
 
     def windows_fed_by(self, service: str | None) -> frozenset[str]:
         """Over which windows (``month``, ``year``) an unavailability of a service can break a promise.
