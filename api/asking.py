@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Path, Query, Response
 
+from api.calendar import MEDIA_TYPE, calendar_of
 from api.documented import problems
 from api.facts import clear_facts
 from api.schemas import (
@@ -28,6 +29,8 @@ from ledger.facts.catalogue import COMMON, account_of
 from ledger.instants import RFC3339_PATTERN, parse_instant
 from ledger.log.merkle import leaf_hash
 from projections import PROJECTIONS
+from projections.deadlines import DEADLINES
+from projections.everywhere import everywhere
 
 router = APIRouter()
 LARGEST_PAGE = 1000
@@ -83,6 +86,51 @@ def list_accounts(shared: ServicesOf, calling: Reader) -> Response:
     """The accounts that the caller may read, by name."""
     accounts = [name for name in shared.runtime.record.accounts() if calling.may_read_account(name)]
     return _json({"accounts": accounts})
+
+
+@router.get(
+    "/v1/deadlines",
+    tags=["answers"],
+    operation_id="ask_deadlines",
+    response_class=Response,
+    responses={200: {"model": Answer}, **problems(401, 403, 422)},
+)
+def ask_deadlines(
+    shared: ServicesOf,
+    calling: Reader,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    reading: ReadingChoices = [],  # noqa: B006 - FastAPI copies defaults
+) -> Response:
+    """The deadlines of every account that the caller may read, in one list sorted by ``at``."""
+    answer = everywhere(
+        shared.runtime.answers,
+        DEADLINES.name,
+        as_of=instant_of(as_of),
+        known_at=instant_of(known_at),
+        readings=readings_of(reading),
+        only=calling.may_read_account,
+    )
+    return _json(answer)
+
+
+@router.get(
+    "/v1/accounts/{account}/deadlines.ics",
+    tags=["answers"],
+    operation_id="read_calendar",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/calendar": {"schema": {"type": "string"}}}, "description": "The calendar"},
+        **problems(401, 403, 404, 422),
+    },
+)
+def read_calendar(shared: ServicesOf, calling: Reader, account: Account, as_of: AsOf = None) -> Response:
+    """The deadlines of an account as a calendar to subscribe to (iCalendar, RFC 5545)."""
+    check_account(calling, account)
+    answer = shared.runtime.answers.ask(DEADLINES.name, account, as_of=instant_of(as_of))
+    written_at = parse_instant(answer["as_of"])
+    content = calendar_of(account, answer["origin"], written_at, answer["result"])
+    return Response(content, media_type=MEDIA_TYPE)
 
 
 @router.get(

@@ -13,6 +13,7 @@ from rich.console import Console
 from api.runtime import Runtime
 from ledger.errors import WrongCallError
 from projections.answers import Answers
+from projections.everywhere import SORTED_BY, everywhere
 from scripts import tables
 from scripts.options import AsJson, AsOf, Db, KnownAt, Reading, instant, ledger_address, readings
 
@@ -39,6 +40,9 @@ def query(  # noqa: PLR0913, PLR0917 - the options of the interface
     as_json: AsJson = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """Ask a projection about an account, at any instant."""
+    if account is None and name in SORTED_BY:
+        _query_everywhere(name, as_of, known_at, reading, db, as_json=as_json)
+        return
     with _answers(db) as answers:
         accounts = [account] if account else [str(row["account"]) for row in answers.accounts()]
         if not accounts:
@@ -59,6 +63,26 @@ def query(  # noqa: PLR0913, PLR0917 - the options of the interface
         _print_json(told[0] if account else told)
         return
     for answer in told:
+        tables.show_answer(Console(), name, answer)
+
+
+def _query_everywhere(
+    name: str,
+    as_of: str | None,
+    known_at: str | None,
+    reading: list[str] | None,
+    db: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """One list over all accounts."""
+    with _answers(db) as answers:
+        answer = everywhere(
+            answers, name, as_of=instant(as_of), known_at=instant(known_at), readings=readings(reading)
+        )
+    if as_json:
+        _print_json(answer)
+    else:
         tables.show_answer(Console(), name, answer)
 
 

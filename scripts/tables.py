@@ -19,6 +19,10 @@ _COLUMNS = {
                  "unpaid", "late_indemnity", "late_interest"),
     "usage": ("month", "resource", "unit", "metered", "billed", "amount"),
     "notifications": ("subject", "kind", "legal_time", "to", "valid"),
+    "deadlines": ("account", "at", "for", "what", "subject", "article", "status"),
+    "obligations": ("subject", "article", "who", "what", "act_by", "status"),
+    "suspensions": ("subject", "ground", "from", "to", "lawful", "billed"),
+    "notices": ("subject", "by", "act_by", "forfeit_after", "status", "termination_allowed"),
     "timeline": ("position", "legal_time", "type", "summary"),
 }  # fmt: skip
 _EXPLAINED = {
@@ -28,6 +32,9 @@ _EXPLAINED = {
     "invoices": "acceptance",
     "usage": "billed",
     "notifications": "valid",
+    "obligations": "status",
+    "suspensions": "lawful",
+    "notices": "status",
 }
 
 
@@ -72,7 +79,7 @@ def show_answer(console: Console, name: str, answer: Mapping[str, Any]) -> None:
     source = " (host's clock)" if answer["as_of_source"] == "host" else ""
     known = f", known at {answer['known_at']}" if answer["known_at"] else ""
     console.print(
-        f"[bold]{escape(name)}[/] of [bold]{escape(answer['account'])}[/]"
+        f"[bold]{escape(name)}[/] of [bold]{escape(answer['account'] or 'all accounts')}[/]"
         f" as of {answer['as_of']}{source}{known} · terms {answer['terms']} · clock {answer['clock']}",
         highlight=False,
     )
@@ -103,7 +110,8 @@ def _show_rows(console: Console, title: str, rows: Any, key: str) -> None:  # no
         console.print(f"{title or 'nothing'}: none")
         return
     explained = _EXPLAINED.get(key)
-    columns = _COLUMNS.get(key) or list(dict.fromkeys(column for row in rows for column in row))
+    told = list(dict.fromkeys(column for row in rows for column in row))
+    columns = [column for column in _COLUMNS.get(key, told) if column in told]
     table = Table(
         *columns, *(["why"] if explained else []), title=title or None, title_justify="left", box=SIMPLE
     )
