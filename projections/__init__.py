@@ -13,6 +13,7 @@ from projections.notices import NOTICES
 from projections.notifications import NOTIFICATIONS
 from projections.obligations import OBLIGATIONS
 from projections.question import Projection
+from projections.sla import SLA
 from projections.suspensions import SUSPENSIONS
 from projections.terms import TERMS
 from projections.timeline import TIMELINE
@@ -29,6 +30,7 @@ PROJECTIONS: Final[dict[str, Projection]] = {
         INVOICES,
         BALANCE,
         USAGE,
+        SLA,
         NOTIFICATIONS,
         OBLIGATIONS,
         DEADLINES,

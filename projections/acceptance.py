@@ -213,7 +213,7 @@ class Notices:
                     self._attributed.pop(fact.subject, None)
             case "sla.claimed":
                 for subject in fact.fields["data"].get("reserves", ()):
-                    self._claims.setdefault(subject, []).append(_claim(fact))
+                    self._claims.setdefault(subject, []).append(claim_of(fact))
 
     def reserves(self) -> list[Reserve]:
         """Every reserve in the order of legal time, then position."""
@@ -255,7 +255,8 @@ def _instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _claim(fact: Recorded) -> Claim:
+def claim_of(fact: Recorded) -> Claim:
+    """A claim for penalties as its reserves know it: when it came, and for which days."""
     period = fact.fields["data"].get("period", {})
     first, last = period.get("from"), period.get("to")
     return Claim(

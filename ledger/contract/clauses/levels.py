@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 
 from ledger import money
 from ledger.contract.clauses.downtime import (
@@ -160,6 +161,7 @@ class Levels:
     def __init__(self, case: Case) -> None:
         self.case = case
         self._rows: dict[frozenset[tuple[str, int]], tuple[Figure, ...]] = {}
+        self._maintenances: dict[frozenset[tuple[str, int]], tuple[Trouble, ...]] = {}
 
     def rows(self, readings: Readings) -> tuple[Figure, ...]:
         """Every row under a choice of readings: by commitment, resource, then window."""
@@ -187,16 +189,27 @@ class Levels:
 
     def targets(self) -> list[Target]:
         """What the reserves of the account are about, whatever they are worth."""
-        found = {target for row in self.case.routings for target in self._targets_of(row)}
-        return sorted(found, key=lambda row: (row.commitment, row.service, row.resource_id or ""))
+        return sorted(self._fed, key=lambda row: (row.commitment, row.service, row.resource_id or ""))
 
     def feeding(self, target: Target, only: frozenset[str] | None = None) -> list[Routing]:
         """The reserves about a target; those named, when some are."""
-        return [
-            row
-            for row in self.case.routings
-            if target in self._targets_of(row) and (only is None or row.reserve.fact.subject in only)
-        ]
+        rows = self._fed.get(target, [])
+        return [row for row in rows if only is None or row.reserve.fact.subject in only]
+
+    @cached_property
+    def _fed(self) -> dict[Target, list[Routing]]:
+        found: dict[Target, list[Routing]] = {}
+        for row in self.case.routings:
+            for target in self._targets_of(row):
+                found.setdefault(target, []).append(row)
+        return found
+
+    def _planned(self, readings: Readings) -> tuple[Trouble, ...]:
+        """The maintenances that excuse."""
+        case, key = self.case, frozenset(readings.chosen.items())
+        if key not in self._maintenances:
+            self._maintenances[key] = excused_by(case.maintenances, case.addresses, case.terms, readings)
+        return self._maintenances[key]
 
     def _targets_of(self, routing: Routing) -> set[Target]:
         """The commitments that a reserve is about: those of its service that a claim names, or its own.
@@ -255,9 +268,8 @@ class Levels:
         starts = [outage.start for row in routings if (outage := documented(row.reserve)) is not None]
         commitment = self.commitment(target, max(window.span.start, min(starts, default=window.span.start)))
         place = routings[0].place if routings else Place(frozenset({target.service}))
-        planned = excused_by(case.maintenances, case.addresses, case.terms, readings)
         beta = case.beta.part((target.service, target.resource_id), window)
-        excuses = Excuses((*case.troubles, *planned), beta)
+        excuses = Excuses((*case.troubles, *self._planned(readings)), beta)
         lost = downtime(reserved, window.span, place, commitment, excuses)
         return Figure(target, window, place, commitment, lost)
 
