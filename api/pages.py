@@ -229,22 +229,8 @@ def answer_page(
         as_of=as_of,
         known_at=known_at,
         reading=reading,
-        next=_next(projection, answer["result"]),
+        next=answer.get("next"),
     )
-
-
-def _next(projection: str, result: Any) -> str | None:  # noqa: ANN401 - any JSON shape
-    """The ``after`` of the page that follows a full one."""
-    rows = result["deliveries"] if projection == "acceptance" else result
-    if projection not in words.PAGED or len(rows) < ROWS_ON_A_PAGE:
-        return None
-    last = rows[-1]
-    match projection:
-        case "acceptance":
-            return f"{last['subject']}#{last['entry']}"
-        case "timeline":
-            return str(last["position"])
-    return str(last["subject"])
 
 
 def moment(given: str) -> datetime | None:

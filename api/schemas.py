@@ -95,9 +95,12 @@ class ConclusionShape(_Shape):
 
 
 class Answer(BaseModel):
-    """An answer of a projection; ``result`` is as the projection's table says."""
+    """An answer of a projection; ``result`` is as the projection's table says.
 
-    account: str
+    ``account`` is null in an answer over all accounts; ``next`` is the ``after`` of the page that follows.
+    """
+
+    account: str | None
     as_of: str
     as_of_source: Literal["host", "request"]
     known_at: str | None = None
@@ -105,6 +108,7 @@ class Answer(BaseModel):
     terms: Any
     clock: str | None
     result: Any
+    next: str | None = None
 
 
 class AccountsAnswer(_Shape):

@@ -18,6 +18,7 @@ from ledger.facts.personal import COMMITMENT, values_at
 from ledger.facts.recorded import Recorded, clock_kind
 from ledger.store import Record
 from projections.follower import Discrepancy, Follower, Scope
+from projections.paging import DELIVERIES, Page, left_unread
 from projections.question import Projection, Question
 from projections.terms import TERMS, Agreements, with_consumption
 from projections.usage import USAGE, shows_consumption_after
@@ -30,6 +31,9 @@ ASSERTED_REMARK = (
 )
 
 
+_WITH_PERSONAL_FIELDS = frozenset(name for name, row in TYPES.items() if row.personal)
+
+
 @dataclass(slots=True)
 class Witnessed:
     """What was seen of the facts that an answer rests on: their weakest clock, and their commitments."""
@@ -40,7 +44,8 @@ class Witnessed:
     def each(self, facts: Iterable[Recorded]) -> Iterator[Recorded]:
         """The same facts, looked at on their way."""
         for fact in facts:
-            self.see(fact)
+            if fact.clock != self.clock or fact.fields["type"] in _WITH_PERSONAL_FIELDS:
+                self.see(fact)
             yield fact
 
     def see(self, fact: Recorded) -> None:
@@ -118,6 +123,8 @@ class Answers:
     ) -> dict[str, Any]:
         """The answer of a projection, as ``interface.md`` gives it.
 
+        A long answer comes by pages of ``limit`` rows (``ROWS_ON_A_PAGE`` when left out): ``next`` is then
+        the ``after`` of the page that follows.
         ``as_of`` is inclusive, and the host's clock when left out; ``known_at`` keeps what was recorded
         before the first commit stamped after it. Before its opening an account has an empty answer.
 
@@ -126,10 +133,13 @@ class Answers:
             WrongCallError: there is no such projection or reading, or an instant has no offset.
         """
         self.projection(name)
-        asked = self.prepare(account, as_of, known_at, readings, limit=limit, after=after)
+        page = Page.of(name, limit)
+        asked = self.prepare(account, as_of, known_at, readings, limit=page.wanted, after=after)
+        without, but = left_unread(self, asked) if name == DELIVERIES else ("", ())
         seen = Witnessed()
-        result = jsonable(self.conclude(name, asked, seen))
-        return {**self.envelope(asked, seen), "result": self.disclosed(result, seen)}
+        result, following = page.cut(jsonable(self.conclude(name, asked, seen, without=without, but=but)))
+        told = {**self.envelope(asked, seen), "result": self.disclosed(result, seen)}
+        return told if following is None else {**told, "next": following}
 
     def explain(
         self,
@@ -224,11 +234,9 @@ class Answers:
 
         Raises:
             NotRecordedError: there is no such account in the record.
-            WrongCallError: an instant has no offset, a reading does not exist, or ``limit`` is below 1.
+            WrongCallError: an instant has no offset, or a reading does not exist.
         """
         check(readings)
-        if limit is not None and limit < 1:
-            raise WrongCallError(f"limit is a number of rows, 1 at the least, not {limit}")
         source = "host" if as_of is None else "request"
         at = _utc(datetime.now(UTC) if as_of is None else as_of, "as_of")
         known = None if known_at is None else _utc(known_at, "known_at")
@@ -300,6 +308,8 @@ class Answers:
         Only commitments that stand in a personal field of a fact that was seen are opened: a commitment
         of another account, written into a technical name, stays closed.
         """
+        if not seen.personal:
+            return result
         found = {text for text in _texts(result) if text in seen.personal}
         if not found:
             return result

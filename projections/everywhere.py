@@ -53,6 +53,7 @@ def everywhere(
         "terms": asked.terms,
         "clock": min(clocks, key=clock_kind, default=answers.record.identity.clock),
         "origin": answers.record.identity.origin,
+        "tzdata": instants.tzdata_version(),
         "remarks": sorted({remark for answer in told for remark in answer["remarks"]}),
         "result": sorted(rows, key=lambda row: (row[SORTED_BY[name]], row["account"], row["subject"])),
     }

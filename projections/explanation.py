@@ -13,6 +13,7 @@ from ledger.contract.finding import CLAUSES, PRIMARY, Conclusion, Readings, json
 from ledger.errors import NotRecordedError
 from ledger.facts.catalogue import account_of
 from ledger.facts.recorded import Recorded
+from projections.paging import DELIVERIES, corrected
 
 if TYPE_CHECKING:
     from projections.answers import Answers, Asked, Witnessed
@@ -78,23 +79,15 @@ def _conclusions(
     for name in answers.names:
         if name in _UNEXPLAINED:
             continue
-        kept = positions | _corrected(answers, name, asked)
-        unread = _DELIVERY if name == "acceptance" else ""
+        is_deliveries = name == DELIVERIES
+        kept = positions | corrected(answers, asked) if is_deliveries else positions
+        unread = _DELIVERY if is_deliveries else ""
         result = answers.conclude(name, asked, seen, without=unread, but=kept)
         for found in _walk(result, "", None):
             on_it = (found.subject or asked.scope.account) == subject
             if on_it or any(reason.position in positions for reason in found.conclusion.because):
                 told.append(_told(name, found, on_it=on_it))
     return sorted(told, key=lambda row: not row["on_subject"])
-
-
-def _corrected(answers: Answers, name: str, asked: Asked) -> set[int]:
-    """The deliveries that corrections re-opened: they decide what a reserve is worth."""
-    if name != "acceptance":
-        return set()
-    with answers.follower.facts(name, asked.scope, without=_DELIVERY) as facts:
-        corrected = {fact.subject for fact in facts if fact.type == "consumption.corrected"}
-    return {answers.record.history(subject)[0].position for subject in corrected}
 
 
 def _walk(node: Any, path: str, subject: str | None) -> Iterator[_Found]:  # noqa: ANN401 - any JSON shape

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import orjson
@@ -72,6 +72,14 @@ _ROWS = (
     " WHERE a.projection = ? AND a.position < ? ORDER BY 3, 4, 1, 2, 5"
 )
 """Every row of a view in words, in order of position: (owner, legal time, position, type, clock)."""
+
+_ATTRIBUTED = "mail.attributed"
+
+
+def _is_whose(fact: Recorded, account: str) -> bool:
+    """Whether a fact belongs in an account's history: an attribution does in that of its own account."""
+    return fact.type != _ATTRIBUTED or fact.fields["data"]["account"] == account
+
 
 Row = tuple[str, int, int, str, str]
 Place = tuple[int, int]
@@ -222,9 +230,43 @@ class Follower:
         connection = self._begin_reading(name, scope.end)
         try:
             places = self._places(name, scope, without, frozenset(but), since)
-            yield self._read(places, scope.account)
+            found = self._read(places)
+            if _ATTRIBUTED in self._projections[name].types:
+                found = (fact for fact in found if _is_whose(fact, scope.account))
+            yield found
         finally:
             connection.execute("ROLLBACK")
+
+    def positions(
+        self,
+        name: str,
+        scope: Scope,
+        kind: str,
+        *,
+        start: tuple[datetime, int] | None = None,
+        count: int,
+    ) -> list[int]:
+        """Where the first ``count`` facts of a type lie, in order, from a legal time and position on."""
+        first = (-(2**62), 0) if start is None else (to_microseconds(start[0]), start[1])
+        connection = self._begin_reading(name, scope.end)
+        try:
+            found = connection.execute(
+                "SELECT position FROM entry WHERE projection = ? AND owner = ? AND type = ?"
+                " AND (legal_time, position) >= (?, ?) AND legal_time <= ? AND position < ?"
+                " ORDER BY legal_time, position LIMIT ?",
+                (
+                    self._number(name),
+                    self._id(scope.account),
+                    self._id(kind),
+                    *first,
+                    to_microseconds(scope.as_of),
+                    scope.end,
+                    count,
+                ),
+            ).fetchall()
+        finally:
+            connection.execute("ROLLBACK")
+        return [position for (position,) in found]
 
     def _begin_reading(self, name: str, end: int) -> sqlite3.Connection:
         """A read transaction that sees the view whole up to ``end``, also while others rebuild it."""
@@ -239,13 +281,17 @@ class Follower:
                 return connection
             connection.execute("ROLLBACK")
 
-    def _read(self, places: Iterator[Place], account: str) -> Iterator[Recorded]:
-        while page := list(islice(places, PAGE_POSITIONS)):
-            for first in range(0, len(page), FACTS_IN_MEMORY):
-                chunk = [position for _, position in page[first : first + FACTS_IN_MEMORY]]
-                for fact in self._record.facts_at(chunk):
-                    if fact.type != "mail.attributed" or fact.fields["data"]["account"] == account:
-                        yield fact
+    def _read(self, places: Iterator[Place]) -> Iterator[Recorded]:
+        while page := [position for _, position in islice(places, PAGE_POSITIONS)]:
+            yield from self._in_order(page)
+
+    def _in_order(self, page: list[int]) -> Iterator[Recorded]:
+        """The facts of a page as it lists them; few at a time where that is not the order of the log."""
+        if all(before < after for before, after in pairwise(page)):
+            yield from self._record.each_at(page)
+            return
+        for first in range(0, len(page), FACTS_IN_MEMORY):
+            yield from self._record.facts_at(page[first : first + FACTS_IN_MEMORY])
 
     def _places(
         self, name: str, scope: Scope, without: str, but: frozenset[int], since: datetime | None

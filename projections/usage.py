@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import insort
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal, localcontext
@@ -73,6 +73,9 @@ def consumption_began(fact: Recorded) -> datetime:
     return min(starts, default=fact.legal_time)
 
 
+_CONSUMPTION = frozenset({"consumption.recorded", "consumption.corrected"})
+
+
 class _Row(NamedTuple):
     """What one row of the answer is about."""
 
@@ -112,11 +115,12 @@ class Usage:
         """
         check(question.readings)
         meters, tariff = _Meters(), _Tariff(question)
-        for fact in facts:
-            if fact.type.startswith("consumption."):
-                meters.take(fact)
-            elif changed_at := tariff.take(fact):
-                meters.divide(changed_at)
+        with localcontext(prec=_DIGITS):
+            for fact in facts:
+                if fact.type in _CONSUMPTION:
+                    meters.take(fact)
+                elif changed_at := tariff.take(fact):
+                    meters.divide(changed_at)
         return [_row(row, use, question) for row, use in _rows(meters, tariff, question)]
 
 
@@ -192,7 +196,10 @@ def _merged(portions: Sequence[Portion]) -> list[Portion]:
 
 
 class _Meters:
-    """Entries added up by slot, with what each delivery added, so that a correction can take it back."""
+    """Entries added up by slot, with what each delivery added, so that a correction can take it back.
+
+    It adds in the decimal context of its caller, whose precision must hold every sum.
+    """
 
     def __init__(self) -> None:
         self._slots: dict[tuple[str, str | None, str | None, str, bool, _Day], int] = {}
@@ -206,8 +213,9 @@ class _Meters:
 
     def take(self, fact: Recorded) -> None:
         """Take a delivery or a correction; a correction dated before its delivery waits for it."""
-        subject = fact.subject
-        if fact.type == "consumption.recorded":
+        fields = fact.fields
+        subject = fields["subject"]
+        if fields["type"] == "consumption.recorded":
             self._added[subject] = []
             self._add(fact)
             for correction in self._early.pop(subject, ()):
@@ -218,32 +226,38 @@ class _Meters:
             self._early.setdefault(subject, []).append(fact)
 
     def _add(self, fact: Recorded) -> None:
-        sums, slots, days = self._sums, self._slots, self._days
+        sums, slots, days, counts = self._sums, self._slots, self._days, self._entries
+        fields = fact.fields
         numbers, quantities = array("I"), []
-        with localcontext(prec=_DIGITS):
-            for entry in fact.fields["data"].get("entries", ()):
-                get, start, quantity = entry.get, entry["from"], entry["quantity"]
-                day = days.get(start[:13]) or self._day(start)
-                key = (
-                    entry["service"],
-                    get("resource"),
-                    get("subregion"),
-                    entry["unit"],
-                    get("beta", False),
-                    day,
-                )
-                slot = slots.get(key)
-                if slot is None:
-                    slot = self._slot(_Slot(*key))
-                sums[slot] += Decimal(quantity)
-                numbers.append(slot)
-                quantities.append(quantity)
-        self._added[fact.subject].append((numbers, " ".join(quantities)))
-        cited = Cited.of(fact)
-        for slot, count in Counter(numbers).items():
-            self._entries[slot] += count
-            if len(self._cited[slot]) < MOST_CITED:
-                self._cited[slot].append(cited)
+        for entry in fields["data"].get("entries", ()):
+            get, start, quantity = entry.get, entry["from"], entry["quantity"]
+            day = days.get(start[:13]) or self._day(start)
+            key = (
+                entry["service"],
+                get("resource"),
+                get("subregion"),
+                entry["unit"],
+                get("beta", False),
+                day,
+            )
+            slot = slots.get(key)
+            if slot is None:
+                slot = self._slot(_Slot(*key))
+            sums[slot] += Decimal(quantity)
+            counts[slot] += 1
+            numbers.append(slot)
+            quantities.append(quantity)
+        self._added[fields["subject"]].append((numbers, " ".join(quantities)))
+        self._cite(fact, numbers)
+
+    def _cite(self, fact: Recorded, numbers: array[int]) -> None:
+        """Keep a fact as a reason for each slot that it added to, of the first few."""
+        cited: Cited | None = None
+        for slot in numbers if len(numbers) == 1 else set(numbers):
+            reasons = self._cited[slot]
+            if len(reasons) < MOST_CITED:
+                cited = cited or Cited.of(fact)
+                reasons.append(cited)
 
     def divide(self, instant: datetime) -> None:
         """Add up apart what starts before and after an instant of a day: a price changes there."""
@@ -283,8 +297,7 @@ class _Meters:
         self._add(fact)
 
     def _take_back(self, slot: int, quantity: str, by: Reason) -> None:
-        with localcontext(prec=_DIGITS):
-            self._sums[slot] -= Decimal(quantity)
+        self._sums[slot] -= Decimal(quantity)
         self._entries[slot] -= 1
         if len(self._cited[slot]) < MOST_CITED:
             self._cited[slot].append(by)

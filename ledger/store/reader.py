@@ -31,6 +31,10 @@ class Identity:
     clock: str
 
 
+def _takes_its_commits_stamp(fields: dict[str, Any]) -> bool:
+    return not ("mail" in fields or "history" in fields or "stamp" in fields["data"])
+
+
 @dataclass(frozen=True, slots=True)
 class _LegalTime:
     at: datetime
@@ -133,6 +137,19 @@ class Record:
         ).fetchall()
         return self._recorded(rows)
 
+    def each_at(self, positions: Sequence[int]) -> Iterator[Recorded]:
+        """The facts at these ascending positions, one after the other: one leaf is in memory at a time."""
+        for first in range(0, len(positions), _PAGE):
+            page = positions[first : first + _PAGE]
+            marks = ",".join("?" * len(page))
+            yield from self._each_recorded(
+                self._connection.execute(
+                    "SELECT position, version, state FROM leaf"  # noqa: S608 - marks alone
+                    f" WHERE position IN ({marks}) ORDER BY position",
+                    page,
+                )
+            )
+
     def facts_at(self, positions: Sequence[int]) -> list[Recorded]:
         """The facts at these positions, in the order given."""
         found: dict[int, Recorded] = {}
@@ -174,22 +191,24 @@ class Record:
         return Vault(self._connection).mail(sha256)
 
     def _recorded(self, rows: Iterable[tuple[int, int, bytes]]) -> list[Recorded]:
+        return list(self._each_recorded(rows))
+
+    def _each_recorded(self, rows: Iterable[tuple[int, int, bytes]]) -> Iterator[Recorded]:
         """Give each fact its legal time; ``rows`` are in order of position, stamps are left out."""
-        facts: list[Recorded] = []
-        commit: Commit | None = None
+        first, size, stamped_at, plain = -1, -1, None, None
         for position, version, leaf in rows:
-            if commit is None or position >= commit.size:
+            if position >= size or stamped_at is None:
                 commit = self.commit_of(position)
-            if position == commit.position:
+                first, size, stamped_at = commit.position, commit.size, commit.stamped_at
+                plain = _LegalTime(stamped_at, stamped_at, commit.server)
+            if position == first:
                 continue
             fields = orjson.loads(leaf)
-            legal = self._legal_time(fields, commit)
-            fact = Recorded(
-                position, version, legal.at, legal.not_after, commit.stamped_at, legal.clock, leaf
-            )
+            legal = plain if _takes_its_commits_stamp(fields) else self._legal_time(fields, commit)
+            assert legal is not None  # noqa: S101 - a commit was read
+            fact = Recorded(position, version, legal.at, legal.not_after, stamped_at, legal.clock, leaf)
             fact.__dict__["fields"] = fields  # parsed once: the cached property finds it there
-            facts.append(fact)
-        return facts
+            yield fact
 
     def _legal_time(self, fields: dict[str, Any], commit: Commit) -> _LegalTime:
         """``proof.md``: the mail's stamp, the message's own, the asserted time, or the commit's stamp."""
