@@ -13,6 +13,7 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from importlib import metadata
 from zoneinfo import ZoneInfo
@@ -141,6 +142,12 @@ def working_day_from(day: date) -> date:
     while day.weekday() >= calendar.SATURDAY or day in _french_holidays(day.year):
         day += _ONE_DAY
     return day
+
+
+def exact_seconds(duration: timedelta) -> Decimal:
+    """A duration in seconds, exact to the microsecond, without trailing zeros."""
+    whole, rest = divmod(duration // timedelta(microseconds=1), 1_000_000)
+    return Decimal(f"{whole}.{rest:06d}".rstrip("0").rstrip("."))
 
 
 def tzdata_version() -> str:

@@ -13,7 +13,9 @@ from projections.notices import NOTICES
 from projections.notifications import NOTIFICATIONS
 from projections.obligations import OBLIGATIONS
 from projections.question import Projection
+from projections.reservations import RESERVATIONS
 from projections.sla import SLA
+from projections.support import SUPPORT
 from projections.suspensions import SUSPENSIONS
 from projections.terms import TERMS
 from projections.timeline import TIMELINE
@@ -30,7 +32,9 @@ PROJECTIONS: Final[dict[str, Projection]] = {
         INVOICES,
         BALANCE,
         USAGE,
+        RESERVATIONS,
         SLA,
+        SUPPORT,
         NOTIFICATIONS,
         OBLIGATIONS,
         DEADLINES,

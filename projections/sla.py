@@ -37,7 +37,7 @@ from ledger.contract.clauses.penalties import (
     window_penalty,
 )
 from ledger.contract.clauses.reserves import Reserve, Reserves
-from ledger.contract.clauses.windows import Interval, seconds
+from ledger.contract.clauses.windows import Interval
 from ledger.contract.readings import check
 from ledger.contract.terms import Terms
 from ledger.facts.invoices import InvoiceCredited, InvoiceIssued
@@ -276,8 +276,8 @@ def _window(row: Figure, levels: Levels, billing: Billing, question: Question) -
         "period": {"from": row.window.first_day, "to": row.window.last_day},
         "promised": row.commitment.promised,
         "observed": observed_availability(row, levels, readings),
-        "counted_downtime_seconds": _seconds(row.downtime.lost),
-        "window_seconds": _seconds(span.end - span.start),
+        "counted_downtime_seconds": instants.exact_seconds(row.downtime.lost),
+        "window_seconds": instants.exact_seconds(span.end - span.start),
         "excluded": [part.to_json() for part in row.downtime.excluded],
         "applies": applicability(row, levels.case),
         "penalty": window_penalty(row, levels, billing, readings),
@@ -285,13 +285,6 @@ def _window(row: Figure, levels: Levels, billing: Billing, question: Question) -
         "act_by": ends.act_by,
         "forfeit_after": ends.forfeit_after,
     }
-
-
-def _seconds(time: timedelta) -> str:
-    """Seconds as a decimal string, exact to the microsecond."""
-    exact = seconds(time)
-    whole, rest = divmod(exact.numerator * (10**6 // exact.denominator), 10**6)
-    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".") if rest else str(whole)
 
 
 def _claimed(claim: PenaltyClaim, claims: Claims, question: Question) -> dict[str, Any]:

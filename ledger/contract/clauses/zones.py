@@ -68,14 +68,21 @@ def deployment_over_zones(
     """
     if not commitment.every_zone:
         return Conclusion(value=True)
+    return Conclusion(*zones_covered(zones, region, window.span.start, window.span.end, as_of))
+
+
+def zones_covered(
+    zones: Zones, region: str | None, start: datetime, end: datetime, as_of: datetime
+) -> tuple[bool, tuple[Reason, ...]]:
+    """Whether every zone of a Region was deployed all the time from ``start`` to ``end``, and the facts."""
     if region is None:
-        return Conclusion(value=False)
-    span, because = window.span, []
-    inside = [at for at in zones.changes(region) if span.start < at < span.end and at <= as_of]
+        return False, ()
+    because: list[Reason] = []
+    inside = [at for at in zones.changes(region) if start < at < end and at <= as_of]
     everywhere = True
-    for at in (span.start, *inside):
+    for at in (start, *inside):
         existing, client = zones.existing(region, at), zones.client(region, at)
         because += [row.fact for row in (existing, client) if row is not None]
         covered = existing is not None and client is not None and existing.zones <= client.zones
         everywhere = everywhere and covered and bool(existing and existing.zones)
-    return Conclusion(everywhere, tuple(dict.fromkeys(because)))
+    return everywhere, tuple(dict.fromkeys(because))

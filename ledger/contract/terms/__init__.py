@@ -51,6 +51,35 @@ class UndertakingTerms(_Section):
     log_months: int
 
 
+class ErrorOrderTerms(_Section):
+    """Art. 3.6.2: an order made in error; the fee is in percent of the order."""
+
+    request_days: int
+    over_months: int
+    fee_percent: Decimal
+
+
+class SupportTerms(_Section):
+    """Annex A, SLA9: by severity 1 to 3, minutes to respond and hours to restore.
+
+    The hours of the severities from ``working_hours_from`` on are working hours (R10).
+    """
+
+    response_minutes: tuple[int, int, int]
+    restoration_hours: tuple[int, int, int]
+    working_hours_from: int
+    office_opens: int
+    office_closes: int
+
+
+class WorksTerms(_Section):
+    """Professional services: when their price is owed, in percent."""
+
+    order_percent: Decimal
+    progress_percent: Decimal
+    acceptance_percent: Decimal
+
+
 class TerminationTerms(_Section):
     """Arts. 4, 6, 7: when a termination takes effect."""
 
@@ -198,6 +227,9 @@ class Terms(_Section):
     prudence: PrudenceTerms
     privacy: PrivacyTerms
     undertakings: UndertakingTerms
+    error_order: ErrorOrderTerms
+    support: SupportTerms
+    works: WorksTerms
     termination: TerminationTerms
     formal_notice: FormalNoticeTerms
     acceptance: AcceptanceTerms

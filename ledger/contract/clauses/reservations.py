@@ -1,0 +1,189 @@
+"""Reservations: firm, owed whatever ordered them, and the order made in error (arts. 3.6.1, 3.6.2, 4).
+
+Amounts are without VAT, in the order's currency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Literal
+
+from ledger import instants, money
+from ledger.contract.finding import Conclusion, Readings, Reason, clause
+from ledger.contract.readings import choice, weighed
+from ledger.contract.terms import InForce
+
+Admissibility = Literal["admissible", "inadmissible"]
+ERROR_READINGS = ("R4", "R16")
+NOTE_READINGS = (*ERROR_READINGS, "R9")
+
+_AUTOMATIC = frozenset({"api", "cockpit"})
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What is known of an order made in error, by a request or by its cancellation; ``None`` is unknown."""
+
+    fact: Reason
+    at: datetime
+    reason: bool = False
+    reproducible: bool | None = None
+    third_party_commitment: bool | None = None
+    setup_costs: Decimal | None = None
+    consumed: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A reservation as ordered; ``last_day`` is included, ``ends`` is its end as an instant (UTC)."""
+
+    fact: Reason
+    ordered_at: datetime
+    begins: datetime
+    ends: datetime
+    amount: Decimal | None
+    channel: str | None
+    request: Grounds | None = None
+    cancelled: Grounds | None = None
+    uses: tuple[tuple[Reason, datetime, Decimal | None], ...] = field(default=())
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Every fact of its history."""
+        told = tuple(row.fact for row in (self.request, self.cancelled) if row is not None)
+        return (self.fact, *told, *(fact for fact, _, _ in self.uses))
+
+
+@clause("4")
+def reservation_firm(order: Order) -> Conclusion[bool]:
+    """A reservation of virtual machines is firm: the contract cannot be ended early for it.
+
+    « sauf les réservations de Machine Virtuelle qui sont
+    toujours commandées à titre ferme et irrévocable sans faculté de résiliation anticipée »
+    """
+    return Conclusion(value=True, because=(order.fact,))
+
+
+def time_to_request(order: Order, terms: InForce, readings: Readings) -> datetime:
+    """The first instant too late to ask for cancellation (art. 3.6.2; R4)."""
+    days = terms.at(order.ordered_at).error_order.request_days
+    moved = choice(readings, "R4") > 1
+    return instants.end_of_days(instants.paris_date(order.ordered_at), days, moved=moved)
+
+
+def is_long(order: Order, terms: InForce) -> bool:
+    """Whether the commitment lasts longer than the months that art. 3.6.2 names."""
+    months = terms.at(order.ordered_at).error_order.over_months
+    starts = instants.paris_date(order.begins)
+    same_day = instants.paris_date(instants.end_of_months(starts, months)) - _ONE_DAY
+    begun = order.begins - instants.paris_midnight(starts)
+    return order.ends > instants.paris_midnight(same_day) + begun
+
+
+def failed_conditions(order: Order, terms: InForce, readings: Readings) -> list[str]:
+    """The conditions of art. 3.6.2 that the record does not show to be met, by their names.
+
+    What OUTSCALE committed to or paid is for it to show; the client shows the error and its causes.
+    """
+    request = order.request
+    if request is None:
+        return []
+    used_before = any(at <= request.at for _, at, _ in order.uses)
+    conditions = {
+        "automatic_order": order.channel in _AUTOMATIC,
+        "within_8_days": request.at < time_to_request(order, terms, readings),
+        "over_6_months": is_long(order, terms),
+        "no_third_party_commitment": not request.third_party_commitment,
+        "no_cost": not request.setup_costs,
+        "error_documented": request.reason,
+        "error_reproducible": request.reproducible is True,
+        "unused": not used_before and not request.consumed,
+    }
+    if choice(readings, "R16") > 1:
+        del conditions["no_cost"], conditions["unused"]
+    return [name for name, met in conditions.items() if not met]
+
+
+@clause("3.6.2")
+def cancellation(order: Order, terms: InForce, readings: Readings) -> Conclusion[Admissibility]:
+    """Whether a request to cancel an order made in error is admissible (R4, R16).
+
+    « le CLIENT devra saisir d’une demande d’annulation, dans les 8 jours de cette commande, le service
+    commercial d’OUTSCALE en expliquant que cette commande a été générée par erreur et les causes
+    de cette erreur »
+    « soit effectivement pour un engagement d’une durée supérieure à 6 mois »
+    « à condition que les services liés à cette commande n’aient pas été
+    utilisés »
+    """
+
+    def conclude(chosen: Readings) -> Conclusion[Admissibility]:
+        failed = failed_conditions(order, terms, chosen)
+        return Conclusion("inadmissible" if failed else "admissible", order.reasons)
+
+    return weighed(readings, ERROR_READINGS, conclude)
+
+
+@clause("3.6.2")
+def credit_note(order: Order, terms: InForce, readings: Readings) -> Conclusion[Decimal | None]:
+    """What is credited for an order made in error; ``None`` when inadmissible, or of no known amount.
+
+    « d’un forfait de frais de gestion équivalent à 10% de la commande générée par erreur,
+    - des frais supportés par OUTSCALE pour la mise en service de cette commande,
+    - des consommations de services liés à cette commande »
+    """
+
+    def conclude(chosen: Readings) -> Conclusion[Decimal | None]:
+        return Conclusion(_credited(order, terms, chosen), order.reasons)
+
+    return weighed(readings, NOTE_READINGS, conclude)
+
+
+def _credited(order: Order, terms: InForce, readings: Readings) -> Decimal | None:
+    if order.request is None or order.amount is None or failed_conditions(order, terms, readings):
+        return None
+    known = [row for row in (order.cancelled, order.request) if row is not None]
+    setup = next((row.setup_costs for row in known if row.setup_costs is not None), money.NIL)
+    consumed = next((row.consumed for row in known if row.consumed is not None), None)
+    if consumed is None:
+        consumed = money.exact_sum(amount for _, _, amount in order.uses if amount is not None)
+    fee = Fraction(terms.at(order.ordered_at).error_order.fee_percent) / 100
+    left = Fraction(order.amount) * (1 - fee) - Fraction(setup) - Fraction(consumed)
+    exact = max(left, Fraction(0))
+    return money.half_up_to_the_cent(exact) if choice(readings, "R9") == 1 else money.unrounded(exact)
+
+
+@clause("3.6.1")
+def order_owed(order: Order, terms: InForce, readings: Readings) -> Conclusion[Decimal | None]:
+    """What is owed of an order, whatever the client's automation did wrong; less what is credited.
+
+    « il ne pourra s’exonérer de ses obligations
+    au titre des Prestations souscrites automatiquement, et en particulier celle de les payer »
+    """
+
+    def conclude(chosen: Readings) -> Conclusion[Decimal | None]:
+        if order.amount is None:
+            return Conclusion(None, order.reasons)
+        credited = _credited(order, terms, chosen) if order.cancelled is not None else None
+        return Conclusion(money.exact_sum((order.amount, -(credited or money.NIL))), order.reasons)
+
+    return weighed(readings, NOTE_READINGS, conclude)
+
+
+def first_day(day: date | datetime) -> datetime:
+    """When a reservation begins: at an instant, or at the first one of a Paris day."""
+    return day if isinstance(day, datetime) else instants.paris_midnight(day)
+
+
+def after_last_day(day: date | datetime) -> datetime:
+    """When a reservation ends: at an instant, or after a Paris day, which is included."""
+    return day if isinstance(day, datetime) else instants.paris_midnight(day + _ONE_DAY)
+
+
+def latest(rows: Iterable[Grounds]) -> Grounds | None:
+    """What was said last."""
+    return max(rows, key=lambda row: (row.at, row.fact.position), default=None)
