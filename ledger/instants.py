@@ -121,10 +121,14 @@ def end_of_months(start: date, months: int) -> datetime:
 
     When that month has no such day, its last day (2021-08-31 + 6 months is 2022-02-28).
     """
-    months_since_year_0 = start.year * 12 + start.month - 1 + months
-    year, month = divmod(months_since_year_0, 12)
+    return paris_midnight(same_day(start, months) + _ONE_DAY)
+
+
+def same_day(day: date, months: int) -> date:
+    """The same day so many months later (before, when negative), or that month's last day."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     last_day = calendar.monthrange(year, month + 1)[1]
-    return paris_midnight(date(year, month + 1, min(start.day, last_day)) + _ONE_DAY)
+    return date(year, month + 1, min(day.day, last_day))
 
 
 def end_of_years(start: date, years: int) -> datetime:

@@ -9,6 +9,7 @@ from projections.balance import BALANCE
 from projections.contract import CONTRACT
 from projections.deadlines import DEADLINES
 from projections.invoices import INVOICES
+from projections.liability import LIABILITY
 from projections.notices import NOTICES
 from projections.notifications import NOTIFICATIONS
 from projections.obligations import OBLIGATIONS
@@ -35,6 +36,7 @@ PROJECTIONS: Final[dict[str, Projection]] = {
         RESERVATIONS,
         SLA,
         SUPPORT,
+        LIABILITY,
         NOTIFICATIONS,
         OBLIGATIONS,
         DEADLINES,

@@ -28,8 +28,8 @@ from ledger.facts.levels import (
 )
 from ledger.facts.recorded import Recorded
 from projections.cited import Cited
+from projections.days import end_of, instant_of
 from projections.notifications import Post
-from projections.obligations.case import end_of, instant_of
 
 TROUBLE_TYPES = frozenset(
     {

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from ledger import instants
 from ledger.contract.clauses.agreement import (
     Accepted,
     Agreement,
@@ -34,6 +33,7 @@ from ledger.facts.agreements import (
 )
 from ledger.facts.compliance import ResellerEngaged
 from ledger.facts.recorded import Recorded
+from projections.days import instant_of
 from projections.dossier import DOSSIER_TYPES, Dossier
 from projections.notifications import Sent
 from projections.question import Question
@@ -127,11 +127,6 @@ class Agreements:
         return (
             why_no_effect(letter, "client", fact.legal_time, addresses, readings, own_address=False) is None
         )
-
-
-def instant_of(day: date | datetime) -> datetime:
-    """An instant, or the first one of a Paris day."""
-    return day if isinstance(day, datetime) else instants.paris_midnight(day)
 
 
 def with_consumption(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from ledger import instants
 from ledger.contract.clauses.duty import Act, Duty, Who
 from ledger.contract.clauses.notification import why_no_effect
 from ledger.facts.recorded import Recorded
@@ -53,18 +51,6 @@ def act_of(fact: Recorded | None) -> Act | None:
 def first(facts: list[Recorded], *types: str) -> Recorded | None:
     """The first fact of one of these types."""
     return next((fact for fact in facts if fact.type in types), None)
-
-
-def instant_of(day: date | datetime | None) -> datetime | None:
-    """An instant, or the first one of a Paris day."""
-    return day if day is None or isinstance(day, datetime) else instants.paris_midnight(day)
-
-
-def end_of(day: date | datetime | None) -> datetime | None:
-    """An instant, or the first one after a Paris day, which is included."""
-    if day is None or isinstance(day, datetime):
-        return day
-    return instants.paris_midnight(day + timedelta(days=1))
 
 
 class Source(Protocol):

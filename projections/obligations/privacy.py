@@ -20,7 +20,8 @@ from ledger.contract.clauses.privacy import (
 )
 from ledger.facts.privacy import SubcontractorsChanged
 from ledger.facts.recorded import Recorded
-from projections.obligations.case import Case, act_of, first, instant_of
+from projections.days import instant_of
+from projections.obligations.case import Case, act_of, first
 
 TYPES = frozenset(
     {

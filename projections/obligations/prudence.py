@@ -21,7 +21,8 @@ from ledger.contract.clauses.prudence import (
 from ledger.facts.agreements import VerificationClosed
 from ledger.facts.recorded import Recorded
 from ledger.facts.security import AbuseCostClaimed, OperationAnnounced
-from projections.obligations.case import Case, act_of, first, instant_of
+from projections.days import instant_of
+from projections.obligations.case import Case, act_of, first
 
 TYPES = frozenset(
     {

@@ -31,7 +31,8 @@ from ledger.facts.compliance import Citation as Cited
 from ledger.facts.compliance import ConfidenceDisclosed, DisclosureTold, RegulatedDataDeclared
 from ledger.facts.recorded import Recorded
 from ledger.facts.security import SecurityIncident
-from projections.obligations.case import Case, act_of, first, instant_of
+from projections.days import instant_of
+from projections.obligations.case import Case, act_of, first
 
 _NEED_DEROGATION = frozenset({"health", "vital_importance"})
 

@@ -80,9 +80,8 @@ def is_long(order: Order, terms: InForce) -> bool:
     """Whether the commitment lasts longer than the months that art. 3.6.2 names."""
     months = terms.at(order.ordered_at).error_order.over_months
     starts = instants.paris_date(order.begins)
-    same_day = instants.paris_date(instants.end_of_months(starts, months)) - _ONE_DAY
     begun = order.begins - instants.paris_midnight(starts)
-    return order.ends > instants.paris_midnight(same_day) + begun
+    return order.ends > instants.paris_midnight(instants.same_day(starts, months)) + begun
 
 
 def failed_conditions(order: Order, terms: InForce, readings: Readings) -> list[str]:

@@ -80,6 +80,24 @@ class WorksTerms(_Section):
     acceptance_percent: Decimal
 
 
+class LiabilityTerms(_Section):
+    """Art. 13.1: the limits of liability; days of an interruption, factors of a month's amount."""
+
+    cashed_percent: Decimal
+    cashed_months: int
+    short_days: int
+    short_factor: int
+    long_days: int
+    long_factor: int
+
+
+class SwitchingTerms(_Section):
+    """Regulation (EU) 2023/2854, art. 25: retrieval of data on switching (reading R23)."""
+
+    since: date
+    retrieval_days: int
+
+
 class TerminationTerms(_Section):
     """Arts. 4, 6, 7: when a termination takes effect."""
 
@@ -141,6 +159,9 @@ class DataTerms(_Section):
     """Art. 18: how long data stay."""
 
     kept_after_disabling_days: int
+    certificate_months: int
+    log_years: int
+    billing_years: int
 
 
 class DerogationTerms(_Section):
@@ -230,6 +251,8 @@ class Terms(_Section):
     error_order: ErrorOrderTerms
     support: SupportTerms
     works: WorksTerms
+    liability: LiabilityTerms
+    switching: SwitchingTerms
     termination: TerminationTerms
     formal_notice: FormalNoticeTerms
     acceptance: AcceptanceTerms

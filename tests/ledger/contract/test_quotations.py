@@ -66,8 +66,8 @@ class TestReadings:
     """The register of readings."""
 
     def test_numbers_follow(self) -> None:
-        """The register runs from R1 to R24, each with two wordings or three."""
-        assert list(readings.register()) == [f"R{number}" for number in range(1, 25)]
+        """The register runs from R1 to R25, each with two wordings or three."""
+        assert list(readings.register()) == [f"R{number}" for number in range(1, 26)]
         assert {len(point.words) for point in readings.register().values()} == {2, 3}
 
     def test_interpretations_tell_of_each(self) -> None:

@@ -1,0 +1,122 @@
+"""Claims for damage: what is owed at the most, and why (arts. 13.1, 13.2, 25)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from ledger import instants, money
+from ledger.contract.clauses.downtime import Place
+from ledger.contract.clauses.liability import (
+    Cashed,
+    Damage,
+    Event,
+    capped,
+    force_majeure_excuse,
+    liability_cap,
+)
+from ledger.contract.clauses.windows import Interval
+from ledger.contract.readings import check
+from ledger.contract.terms import Terms
+from ledger.facts.damages import DamageClaimed, DamageSettled
+from ledger.facts.invoices import InvoiceIssued
+from ledger.facts.recorded import Recorded
+from projections.days import end_of, instant_of
+from projections.invoices import INVOICE_TYPES, File, Files, paris_day
+from projections.outages import TROUBLE_TYPES, Troubles
+from projections.question import Question
+from projections.sla import bill_of
+
+DAMAGE_TYPES = frozenset({"damage.claimed", "damage.settled"})
+
+
+class Liability:
+    """Every claim for damage, with its cap, why, what force majeure excuses, and its outcome."""
+
+    name = "liability"
+    types = DAMAGE_TYPES | INVOICE_TYPES | TROUBLE_TYPES
+
+    def answer(self, facts: Iterable[Recorded], question: Question) -> list[dict[str, Any]]:
+        """The ``result``.
+
+        Raises:
+            WrongCallError: a reading does not exist.
+        """
+        check(question.readings)
+        terms = question.terms.at(question.as_of)
+        files, troubles, damages = Files(), Troubles(terms), dict[str, list[Recorded]]()
+        for fact in facts:
+            if fact.type in DAMAGE_TYPES:
+                damages.setdefault(fact.subject, []).append(fact)
+            elif fact.type in INVOICE_TYPES:
+                files.take(fact)
+            else:
+                troubles.take(fact)
+        cashed = tuple(_cashed(file, terms) for file in files.by_subject.values())
+        return [
+            row
+            for history in damages.values()
+            if (row := _row(history, cashed, troubles, terms, question)) is not None
+        ]
+
+
+def _row(
+    history: list[Recorded], cashed: tuple[Cashed, ...], troubles: Troubles, terms: Terms, question: Question
+) -> dict[str, Any] | None:
+    claimed = next((fact for fact in history if isinstance(fact.data, DamageClaimed)), None)
+    if claimed is None or not isinstance(claimed.data, DamageClaimed):
+        return None
+    damage = _damage(claimed, claimed.data, terms)
+    place = Place(frozenset() if damage.service is None else frozenset({damage.service}))
+    events = tuple(
+        Event(trouble.facts, trouble.span)
+        for trouble in troubles.incidents()
+        if trouble.cause == "force_majeure" and trouble.strikes(place)
+    )
+    asked = (damage, cashed, events, question.terms, question.as_of, question.readings)
+    settled = [fact.data.amount for fact in history if isinstance(fact.data, DamageSettled)]
+    return {
+        "subject": claimed.subject,
+        "by": damage.by,
+        "kind": damage.kind,
+        "claimed": claimed.data.amount,
+        "currency": claimed.data.currency,
+        "cap": liability_cap(*asked),
+        "why": capped(*asked)[1],
+        "excused": None if damage.outage is None else force_majeure_excuse(damage.outage, events),
+        "settled": settled[-1] if settled else None,
+    }
+
+
+def _damage(claimed: Recorded, data: DamageClaimed, terms: Terms) -> Damage:
+    start, end = instant_of(data.from_), end_of(data.to)
+    last = data.last_event or data.to or instants.paris_date(claimed.legal_time)
+    return Damage(
+        claimed,
+        claimed.legal_time,
+        data.by,
+        data.kind,
+        paris_day(last),
+        None if data.service is None else terms.service_named(data.service),
+        None if start is None else Interval(start, end or instants.utc_midnight(date.max)),
+        data.gross_fault,
+        data.bodily_harm,
+        data.beta,
+    )
+
+
+def _cashed(file: File, terms: Terms) -> Cashed:
+    """An invoice as it was cashed, and what its lines bill of each service."""
+    bill, data = bill_of(file), file.issued.data
+    amounts: dict[str, Decimal] = {}
+    if isinstance(data, InvoiceIssued):
+        for line in data.lines:
+            if line.service is not None and line.amount is not None:
+                name = terms.service_named(line.service)
+                amounts[name] = money.exact_sum((amounts.get(name, money.NIL), line.amount))
+    return Cashed(bill.invoice, bill.first_day, bill.last_day, tuple(amounts.items()))
+
+
+LIABILITY = Liability()
