@@ -11,6 +11,7 @@ from ledger.contract.clauses.endings import (
     contract_status,
     decisive,
     erasable_from,
+    mandatory_retrieval,
     recover_data_before,
     termination_effective,
 )
@@ -68,6 +69,7 @@ def _termination(relation: Relation, question: Question) -> dict[str, Any] | Non
         "effective_date": termination_effective(relation, question.terms, question.readings),
         "why_not": effect.why,
         "recover_data_before": recover_data_before(relation, question.terms, question.readings),
+        "warning": mandatory_retrieval(termination, effect, question.terms),
         "erasable_from": erasable_from(relation, question.terms, question.readings),
     }
 

@@ -136,6 +136,7 @@ class Dossier:
             self._open("suspension", "lifted"),
             self._open("verification", "closed"),
             None if deactivated is None else deactivated.legal_time,
+            () if deactivated is None else (deactivated,),
         )
 
     def _open(self, kind: str, ending: str) -> tuple[Recorded, ...]:

@@ -13,11 +13,11 @@ from ledger.contract.clauses.duty import Duty
 from ledger.contract.readings import check
 from ledger.facts.recorded import Recorded
 from projections.dossier import DOSSIER_TYPES
-from projections.obligations import privacy, prudence, undertakings, works
+from projections.obligations import privacy, prudence, recovery, undertakings, works
 from projections.obligations.case import Case, Source
 from projections.question import Question
 
-SOURCES: Final[tuple[Source, ...]] = (prudence, privacy, undertakings, works)
+SOURCES: Final[tuple[Source, ...]] = (prudence, privacy, undertakings, recovery, works)
 """The groups of articles that know duties, in the order of the contract."""
 
 

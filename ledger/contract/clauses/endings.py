@@ -39,7 +39,7 @@ ContractStatus = Literal[
 ]
 
 EFFECT_READINGS = (*NOTICE_READINGS, "R17")
-DATA_READINGS = (*EFFECT_READINGS, "R5", "R20")
+DATA_READINGS = (*EFFECT_READINGS, "R5", "R20", "R23")
 STATUS_READINGS = (*EFFECT_READINGS, *FORMATION_READINGS)
 
 _ONE_DAY = timedelta(days=1)
@@ -93,6 +93,7 @@ class Relation:
     suspensions: tuple[Reason, ...] = ()
     verifications: tuple[Reason, ...] = ()
     deactivated_at: datetime | None = None
+    deactivations: tuple[Reason, ...] = ()
 
 
 def effect_of(termination: Termination, relation: Relation, terms: InForce, readings: Readings) -> Effect:
@@ -251,10 +252,14 @@ def _data_end(
     """One of the two ends of the client's data.
 
     Without notice both are the end of the day. Accessible for 90 days (R20, second reading): from the
-    day the account was disabled, else from the date of effect.
+    day the account was disabled, else from the date of effect. Under the second reading of R23 mandatory law
+    adds days of retrieval after the date of effect.
     """
     if effect.effective is None:
         return None
+    switching = terms.at(termination.notified_at).switching
+    if choice(readings, "R23") > 1 and effect.effective >= switching.since:
+        return instants.end_of_days(effect.effective, switching.retrieval_days)
     if choice(readings, "R20") > 1:
         disabled = relation.deactivated_at
         start = effect.effective if disabled is None else instants.paris_date(disabled)
@@ -265,7 +270,18 @@ def _data_end(
     return instants.paris_midnight(effect.effective if at_start else effect.effective + _ONE_DAY)
 
 
-@clause("4, 6, 7")
+def mandatory_retrieval(termination: Termination, effect: Effect, terms: InForce) -> str | None:
+    """A warning that mandatory law may grant days of retrieval that the contract does not (R23)."""
+    switching = terms.at(termination.notified_at).switching
+    if effect.effective is None or effect.effective < switching.since:
+        return None
+    return (
+        f"since {switching.since}, Regulation (EU) 2023/2854, art. 25, may grant at least"
+        f" {switching.retrieval_days} days of retrieval on switching (reading R23)"
+    )
+
+
+@clause("4, 6, 7, 18.3")
 def contract_status(
     relation: Relation, terms: InForce, as_of: datetime, readings: Readings
 ) -> Conclusion[ContractStatus]:
@@ -276,6 +292,7 @@ def contract_status(
     Prestations »
     « l’autre Partie lui notifiera par email sa mise en
     demeure de remédier au manquement dans un délai de 7 (sept) jours francs »
+    « tous les comptes à l’état inactif passent à l’état terminé dans le délai de 90 jours »
     """
 
     def conclude(chosen: Readings) -> Conclusion[ContractStatus]:
@@ -292,6 +309,11 @@ def _status(
     if ended is not None and ended[1].effective is not None:
         over = as_of >= instants.paris_midnight(ended[1].effective + _ONE_DAY)
         return ("terminated" if over else "terminating"), _reasons(relation)
+    disabled = relation.deactivated_at
+    if disabled is not None:
+        days = terms.at(disabled).data.kept_after_disabling_days
+        if as_of >= instants.end_of_days(instants.paris_date(disabled), days):
+            return "terminated", relation.deactivations
     if relation.suspensions:
         return "suspended", relation.suspensions
     if relation.verifications:
