@@ -12,14 +12,16 @@ from ledger.contract.clauses.notification import ClientMail, Letter
 from ledger.contract.clauses.suspension import Grounds, Suspension, Verification
 from ledger.facts.accounts import AccountCorrected, AccountInformation, AccountOpened
 from ledger.facts.agreements import ContractAccepted, VerificationClosed
-from ledger.facts.endings import FormalNoticeSent, SuspensionImposed, SuspensionLifted, TerminationNotified
+from ledger.facts.endings import FormalNoticeSent, TerminationNotified
 from ledger.facts.mail import MailReceived
 from ledger.facts.recorded import Recorded
 from projections.notifications import ADDRESS_TYPES, NOTIFICATION_TYPES, Post
+from projections.suspended import SUSPENSION_TYPES, SuspensionHistory
 
 DOSSIER_TYPES = (
     ADDRESS_TYPES
     | NOTIFICATION_TYPES
+    | SUSPENSION_TYPES
     | frozenset(
         {
             "account.validated",
@@ -31,8 +33,6 @@ DOSSIER_TYPES = (
             "verification.acknowledged",
             "verification.corrected",
             "verification.closed",
-            "suspension.imposed",
-            "suspension.lifted",
             "formal_notice.sent",
             "formal_notice.remedied",
             "termination.acknowledged",
@@ -55,6 +55,7 @@ class Dossier:
     last: dict[str, Recorded] = field(default_factory=dict)
     mails: dict[str, Recorded] = field(default_factory=dict)
     by_subject: dict[str, list[Recorded]] = field(default_factory=dict)
+    suspended: SuspensionHistory = field(default_factory=SuspensionHistory)
     abuses: list[Recorded] = field(default_factory=list)
     missing: tuple[str, ...] = ("email", *_IDENTIFICATION)
     known: set[str] = field(default_factory=set)
@@ -70,9 +71,11 @@ class Dossier:
             self.mails[fact.subject] = fact
         elif isinstance(fact.data, AccountInformation):
             self._inform(fact, fact.data)
+        elif fact.type in SUSPENSION_TYPES:
+            self.suspended.take(fact)
         elif fact.type == "abuse.found":
             self.abuses.append(fact)
-        elif fact.type.split(".")[0] in ("formal_notice", "termination", "suspension", "verification"):
+        elif fact.type.split(".")[0] in ("formal_notice", "termination", "verification"):
             self.by_subject.setdefault(fact.subject, []).append(fact)
 
     def _inform(self, fact: Recorded, data: AccountOpened | AccountCorrected | AccountInformation) -> None:
@@ -133,7 +136,7 @@ class Dossier:
             self.post.known_addresses(),
             tuple(self.notices()),
             tuple(self._terminations()),
-            self._open("suspension", "lifted"),
+            tuple(row.fact for row in self.suspensions() if row.lifted is None),
             self._open("verification", "closed"),
             None if deactivated is None else deactivated.legal_time,
             () if deactivated is None else (deactivated,),
@@ -175,29 +178,7 @@ class Dossier:
 
     def suspensions(self) -> list[Suspension]:
         """The suspensions, in the order in which they were imposed."""
-        found = []
-        for facts in self.by_subject.values():
-            imposed = of_type(facts, "suspension.imposed")
-            if imposed is None or not isinstance(imposed.data, SuspensionImposed):
-                continue
-            lifted = of_type(facts, "suspension.lifted")
-            said = [
-                fact.data.wrongful
-                for fact in facts
-                if isinstance(fact.data, SuspensionImposed | SuspensionLifted)
-            ]
-            found.append(
-                Suspension(
-                    imposed,
-                    imposed.legal_time,
-                    imposed.data.ground,
-                    imposed.data.rests_on,
-                    lifted,
-                    None if lifted is None else lifted.legal_time,
-                    next((word for word in reversed(said) if word is not None), None),
-                )
-            )
-        return found
+        return self.suspended.all()
 
     def verifications(self) -> Iterable[Verification]:
         """The verification procedures, from request to close."""

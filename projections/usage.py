@@ -11,6 +11,7 @@ from decimal import Decimal, localcontext
 from typing import Any, NamedTuple
 
 from ledger import instants
+from ledger.contract.clauses.suspension import Suspension, unbilled
 from ledger.contract.clauses.usage import (
     MonthlyUse,
     Portion,
@@ -26,6 +27,7 @@ from ledger.contract.readings import check, choice
 from ledger.facts.recorded import Recorded
 from projections.cited import Cited
 from projections.question import Question
+from projections.suspended import SUSPENSION_TYPES, SuspensionHistory
 
 MOST_CITED = 100
 """How many deliveries a row names at the most, the first ones: a year of metering has thousands."""
@@ -85,6 +87,7 @@ class _Row(NamedTuple):
     resource: str | None
     unit: str
     beta: bool
+    suspended_wrongly: bool
 
 
 class Usage:
@@ -104,6 +107,8 @@ class Usage:
             "consumption.recorded",
             "consumption.corrected",
             "price.published",
+            "suspension.imposed",
+            "suspension.lifted",
         }
     )
 
@@ -114,14 +119,18 @@ class Usage:
             WrongCallError: a chosen reading does not exist.
         """
         check(question.readings)
-        meters, tariff = _Meters(), _Tariff(question)
+        meters, tariff, suspensions = _Meters(), _Tariff(question), SuspensionHistory()
         with localcontext(prec=_DIGITS):
             for fact in facts:
                 if fact.type in _CONSUMPTION:
                     meters.take(fact)
+                elif fact.type in SUSPENSION_TYPES:
+                    suspensions.take(fact)
+                    meters.divide(fact.legal_time)
                 elif changed_at := tariff.take(fact):
                     meters.divide(changed_at)
-        return [_row(row, use, question) for row, use in _rows(meters, tariff, question)]
+        stopped = unbilled(row for row in suspensions.all() if not row.scope)
+        return [_row(row, use, question) for row, use in _rows(meters, tariff, stopped, question)]
 
 
 def _row(row: _Row, use: MonthlyUse, question: Question) -> dict[str, Any]:
@@ -135,6 +144,7 @@ def _row(row: _Row, use: MonthlyUse, question: Question) -> dict[str, Any]:
         "resource": row.resource,
         "unit": row.unit,
         "beta": row.beta,
+        "suspended_wrongly": row.suspended_wrongly,
         "metered": use.metered(question.readings),
         "billed": billed(use, terms, question.readings),
         "prices": [
@@ -157,7 +167,9 @@ def _begins(month: str) -> datetime:
     return instants.utc_midnight(date.fromisoformat(f"{month}-01"))
 
 
-def _rows(meters: _Meters, tariff: _Tariff, question: Question) -> list[tuple[_Row, MonthlyUse]]:
+def _rows(
+    meters: _Meters, tariff: _Tariff, stopped: Sequence[Suspension], question: Question
+) -> list[tuple[_Row, MonthlyUse]]:
     """Group what was metered into rows, under both answers to R21; those of the chosen one are shown."""
     portions: dict[tuple[_Row, int], list[Portion]] = defaultdict(list)
     cited: dict[tuple[_Row, int], set[Reason]] = defaultdict(set)
@@ -166,9 +178,13 @@ def _rows(meters: _Meters, tariff: _Tariff, question: Question) -> list[tuple[_R
         price = tariff.price(slot, region)
         beta = slot.beta or (price is not None and price.beta)
         for option in (1, 2):
-            row = _Row(slot.day.month(option), region, slot.service, slot.resource, slot.unit, beta)
+            wrongly = [found for found in stopped if found.holds_at(slot.day.start)]
+            row = _Row(
+                slot.day.month(option), region, slot.service, slot.resource, slot.unit, beta, bool(wrongly)
+            )
             portions[row, option].append(Portion(quantity, price))
             cited[row, option].update(facts)
+            cited[row, option].update(fact for found in wrongly for fact in found.reasons)
     chosen = choice(question.readings, "R21")
     shown = sorted(
         {row for row, option in portions if option == chosen}, key=lambda row: tuple(map(str, row))
@@ -181,6 +197,7 @@ def _rows(meters: _Meters, tariff: _Tariff, question: Question) -> list[tuple[_R
                 row.beta,
                 {option: _merged(portions[row, option]) for option in (1, 2) if (row, option) in portions},
                 tuple(sorted(cited[row, chosen], key=lambda fact: fact.position)[:MOST_CITED]),
+                row.suspended_wrongly,
             ),
         )
         for row in shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -27,12 +27,16 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """A blocking as imposed and lifted; ``wrongful`` is what was said of it last."""
+    """A blocking as imposed and lifted; ``wrongful`` is what was said of it last.
+
+    ``scope`` names what is blocked, everything when it is empty.
+    """
 
     fact: Reason
     begins: datetime
     ground: SuspensionGround
     rests_on: str | None = None
+    scope: tuple[str, ...] = ()
     lifted: Reason | None = None
     ends: datetime | None = None
     wrongful: bool | None = None
@@ -153,6 +157,6 @@ def suspension_billed(suspension: Suspension) -> Conclusion[bool]:
     return Conclusion(not suspension.wrongful, suspension.reasons)
 
 
-def unbilled(suspensions: Sequence[Suspension]) -> list[Suspension]:
+def unbilled(suspensions: Iterable[Suspension]) -> list[Suspension]:
     """Those for whose time nothing is billed."""
     return [row for row in suspensions if not suspension_billed(row).value]

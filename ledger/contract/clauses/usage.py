@@ -64,6 +64,7 @@ class MonthlyUse:
     beta: bool
     by_month: Mapping[int, Sequence[Portion]]
     because: tuple[Reason, ...] = ()
+    suspended_wrongly: bool = False
 
     def portions(self, readings: Readings) -> Sequence[Portion]:
         """The portions that fall into the month, as R21 is read."""
@@ -103,6 +104,8 @@ def in_force(prices: Sequence[Price], unit: str, at: datetime) -> Price | None:
 
 def billed(use: MonthlyUse, terms: Terms, readings: Readings) -> Conclusion[Decimal]:
     """The quantity billed for a month, in the unit metered, by the clause that decides it."""
+    if use.suspended_wrongly:
+        return suspended_quantity(use)
     return beta_quantity(use) if use.beta else billed_quantity(use, terms, readings)
 
 
@@ -140,6 +143,16 @@ def beta_quantity(use: MonthlyUse) -> Conclusion[Decimal]:
     return Conclusion(Decimal(0), use.because)
 
 
+@clause("6")
+def suspended_quantity(use: MonthlyUse) -> Conclusion[Decimal]:
+    """What was metered while everything was suspended manifestly by mistake is not billed.
+
+    « Les Prestations seront facturées nonobstant la suspension des Prestations, sauf dans le cas où
+    OUTSCALE a manifestement suspendu les Prestations à tort. »
+    """
+    return Conclusion(Decimal(0), use.because)
+
+
 @clause("15.1, 15.2")
 def usage_amount(use: MonthlyUse, terms: Terms, readings: Readings) -> Conclusion[Decimal | None]:
     """What a month's use costs before VAT at the public tariff; ``None`` where a price is not known.
@@ -159,7 +172,7 @@ def usage_amount(use: MonthlyUse, terms: Terms, readings: Readings) -> Conclusio
 
 
 def _amount(use: MonthlyUse, terms: Terms, readings: Readings) -> Decimal | None:
-    if use.beta:
+    if use.beta or use.suspended_wrongly:
         return money.NIL
     portions = use.portions(readings)
     prices = [portion.price for portion in portions if portion.price is not None]
