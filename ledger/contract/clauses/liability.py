@@ -6,6 +6,7 @@ amount of a service as its invoice lines say, without VAT.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +15,7 @@ from typing import Literal
 
 from ledger import instants, money
 from ledger.contract.clauses.payment import Invoice
-from ledger.contract.clauses.windows import Interval, length, without
+from ledger.contract.clauses.windows import Interval, length, union, without
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
 from ledger.contract.readings import choice, weighed
 from ledger.contract.terms import InForce
@@ -58,16 +59,19 @@ class Event:
 
 
 @clause("13.2")
-def force_majeure_excuse(outage: Interval, events: tuple[Event, ...]) -> Conclusion[tuple[Interval, ...]]:
+def force_majeure_excuse(
+    outage: Interval, events: tuple[Event, ...]
+) -> Conclusion[tuple[Mapping[str, datetime], ...]]:
     """The parts of a failure for which force majeure excuses OUTSCALE.
 
     « La responsabilité de OUTSCALE, en cas de manquement à l’une quelconque de ses obligations aux
     termes du Contrat, ne sera pas engagée lorsque cette inexécution a pour origine un événement qui
     revêt les caractères de la force majeure. »
     """
-    met = [(event, part) for event in events if (part := event.span.within(outage)) is not None]
-    because = tuple(fact for event, _ in met for fact in event.facts)
-    return Conclusion(tuple(part for _, part in met), because)
+    met = [event for event in events if event.span.within(outage) is not None]
+    parts = union(part for event in met if (part := event.span.within(outage)) is not None)
+    because = tuple(fact for event in met for fact in event.facts)
+    return Conclusion(tuple({"from": part.start, "to": part.end} for part in parts), because)
 
 
 @clause("13.1, 25")
@@ -182,7 +186,7 @@ def _interruption(
     if damage.outage is None:
         return None, "it does not say when the service was interrupted"
     outage = Interval(damage.outage.start, max(damage.outage.start, min(damage.outage.end, as_of)))
-    excused = force_majeure_excuse(outage, events).value
+    excused = [part for event in events if (part := event.span.within(outage)) is not None]
     lasted = length(without((outage,), excused))
     if excused and lasted == timedelta():
         return Fraction(0), "force majeure excuses the whole interruption (art. 13.2)"
