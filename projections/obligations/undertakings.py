@@ -188,7 +188,7 @@ def _disclosure(case: Case, facts: list[Recorded]) -> Duty:
     status = disclosure_told(matter, case.question.as_of)
     duty = Duty.of(ordered.subject, "outscale", "tell the client of the order at once", matter, status)
     why_not = told.data.why_not if told is not None and isinstance(told.data, DisclosureTold) else None
-    return replace(duty, note=None if why_not is None else f"not told: {why_not}")
+    return replace(duty, note=why_not)
 
 
 def _secret(case: Case, disclosed: Recorded) -> Duty:
