@@ -16,12 +16,12 @@ from ledger.contract.clauses.balance import (
     amount_due,
     amount_overdue,
     balance_total,
+    days_of_interest,
     total_indemnity,
     total_interest,
     usable_credits,
 )
 from ledger.contract.clauses.contestation import Contested
-from ledger.contract.clauses.payment import interest_segments
 from ledger.contract.rates import Rates
 from ledger.contract.readings import check
 from ledger.facts.levels import SlaCreditGranted, SlaCreditUsed
@@ -106,7 +106,7 @@ def _balance(account: Account, rates: Rates, question: Question) -> dict[str, An
     segments = (
         segment
         for invoice in invoices
-        for segment in interest_segments(invoice, rates, terms, as_of, readings)
+        for segment in days_of_interest(account, invoice, rates, terms, as_of, readings)
     )
     return {
         "currency": account.currency,

@@ -207,6 +207,7 @@ class Metered:
     _lengths: dict[str, int] = field(default_factory=dict)
     _tariffs: dict[tuple[str, str | None], list[tuple[datetime, Reason, bool]]] = field(default_factory=dict)
     _months: dict[str, str] = field(default_factory=dict)
+    _priced: bool = False
     _names: dict[str, str] = field(default_factory=dict)
 
     def price(self, fact: Recorded) -> None:
@@ -216,6 +217,7 @@ class Metered:
             key = self._service(data.service), data.resource
             since = instant_of(data.effective) or fact.legal_time
             self._tariffs.setdefault(key, []).append((since, Cited.of(fact), data.beta))
+            self._priced = self._priced or data.beta
 
     def take(self, fact: Recorded) -> None:
         """Take a delivery, or a correction, whose entries are numbered after the last one."""
@@ -232,7 +234,7 @@ class Metered:
         month = self._month(entry["from"])
         if resource_id is not None and entry.get("subregion") is not None:
             self.places.subregions[resource_id] = entry["subregion"]
-        if entry.get("beta", False) or self._priced_beta(service, entry):
+        if entry.get("beta", False) or (self._priced and self._priced_beta(service, entry)):
             start, end = datetime.fromisoformat(entry["from"]), datetime.fromisoformat(entry["to"])
             span = Interval(start, end + _INSTANT)
             self._betas[fact.subject, number] = _Beta(Cited.of(fact), service, resource_id, month, span)

@@ -48,6 +48,7 @@ from projections.invoices import INVOICE_TYPES, File, Files, paris_day
 from projections.notifications import ADDRESS_TYPES, NOTIFICATION_TYPES, Post
 from projections.outages import PLACE_TYPES, TROUBLE_TYPES, Metered, Places, Troubles
 from projections.question import Question
+from projections.usage import CONSUMPTION_TYPES
 
 EURO = "EUR"
 
@@ -76,6 +77,10 @@ class _Gathered:
 
     def take(self, fact: Recorded) -> None:
         """Add a fact to whatever it bears on."""
+        if fact.type in CONSUMPTION_TYPES:
+            self.deliveries.take(fact)
+            self.metered.take(fact)
+            return
         self.post.take(fact)
         self.places.take(fact)
         if fact.type in RESERVE_TYPES:
@@ -86,9 +91,6 @@ class _Gathered:
             self.troubles.take(fact)
         elif fact.type in _SUSPENSIONS:
             self.suspended.setdefault(fact.subject, []).append(fact)
-        elif fact.type.startswith("consumption."):
-            self.deliveries.take(fact)
-            self.metered.take(fact)
         elif fact.type == "price.published":
             self.metered.price(fact)
         elif fact.type == "sla.claimed":

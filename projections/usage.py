@@ -75,7 +75,7 @@ def consumption_began(fact: Recorded) -> datetime:
     return min(starts, default=fact.legal_time)
 
 
-_CONSUMPTION = frozenset({"consumption.recorded", "consumption.corrected"})
+CONSUMPTION_TYPES = frozenset({"consumption.recorded", "consumption.corrected"})
 
 
 class _Row(NamedTuple):
@@ -122,7 +122,7 @@ class Usage:
         meters, tariff, suspensions = _Meters(), _Tariff(question), SuspensionHistory()
         with localcontext(prec=_DIGITS):
             for fact in facts:
-                if fact.type in _CONSUMPTION:
+                if fact.type in CONSUMPTION_TYPES:
                     meters.take(fact)
                 elif fact.type in SUSPENSION_TYPES:
                     suspensions.take(fact)

@@ -80,9 +80,17 @@ class Rates:
 
     def changes(self, reference: Reference, after: date, until: date) -> list[date]:
         """The days in (``after``, ``until``] on which what is known of a rate may change."""
-        days, rows = self._series[reference]
-        unknown_from = [row.known_until + timedelta(days=1) for row in rows if row.known_until]
-        return sorted({day for day in (*days, *unknown_from) if after < day <= until})
+        days = self._turns[reference]
+        return days[bisect_right(days, after) : bisect_right(days, until)]
+
+    @cached_property
+    def _turns(self) -> dict[str, list[date]]:
+        """Every day on which what is known of a rate may change, in order."""
+        turns: dict[str, list[date]] = {}
+        for reference, (days, rows) in self._series.items():
+            unknown_from = [row.known_until + timedelta(days=1) for row in rows if row.known_until]
+            turns[reference] = sorted({*days, *unknown_from})
+        return turns
 
     def with_facts(self, facts: Iterable[PublishedRate]) -> Rates:
         """These rates and those that facts published."""

@@ -8,24 +8,26 @@ currency of its invoice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from ledger import instants, money
 from ledger.contract.clauses.contestation import DISPUTED_READINGS, Contested, disputed_of
 from ledger.contract.clauses.payment import (
-    INTEREST_READINGS,
     LATENESS_READINGS,
     Invoice,
+    Segment,
     indemnity_of,
     interest_of,
+    interest_readings,
     interest_segments,
     is_overdue,
+    lateness_readings,
 )
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
 from ledger.contract.rates import Rates
-from ledger.contract.readings import weighed
+from ledger.contract.readings import choice, weighed
 from ledger.contract.terms import InForce
 
 EURO = "EUR"
@@ -61,7 +63,7 @@ class Account:
     """The invoices of one currency, and what else the balance of that currency holds.
 
     ``indemnified`` are the invoices whose indemnities count in it: those of every currency in the euro
-    balance, none in another.
+    balance, none in another. ``known`` keeps the days of interest under readings that were asked before.
     """
 
     currency: str
@@ -69,6 +71,7 @@ class Account:
     indemnified: tuple[Invoice, ...]
     granted: tuple[Credit, ...] = ()
     uses: tuple[Use, ...] = ()
+    known: dict[tuple[object, ...], list[Segment]] = field(default_factory=dict, compare=False)
 
     @property
     def invoices(self) -> tuple[Invoice, ...]:
@@ -103,7 +106,7 @@ def amount_overdue(account: Account, as_of: datetime, readings: Readings) -> Con
         reasons = tuple(fact for invoice in late for fact in invoice.reasons)
         return Conclusion(money.exact_sum(invoice.unpaid for invoice in late), reasons)
 
-    return weighed(readings, LATENESS_READINGS, conclude)
+    return weighed(readings, lateness_readings(*account.invoices), conclude)
 
 
 @clause("15.3")
@@ -142,7 +145,7 @@ def total_indemnity(
     reasons = tuple(fact for invoice in account.indemnified for fact in invoice.reasons)
     return weighed(
         readings,
-        LATENESS_READINGS,
+        lateness_readings(*account.indemnified),
         lambda chosen: Conclusion(_indemnities(account, terms, as_of, chosen), reasons),
     )
 
@@ -162,7 +165,7 @@ def total_interest(
     """
     return weighed(
         readings,
-        INTEREST_READINGS,
+        interest_readings(*account.invoices),
         lambda chosen: Conclusion(_interest(account, rates, terms, as_of, chosen), account.reasons),
     )
 
@@ -170,13 +173,24 @@ def total_interest(
 def _interest(
     account: Account, rates: Rates, terms: InForce, as_of: datetime, readings: Readings
 ) -> Decimal | None:
-    total = money.NIL
+    amounts = []
     for invoice in account.invoices:
-        interest = interest_of(interest_segments(invoice, rates, terms, as_of, readings), readings)
+        interest = interest_of(days_of_interest(account, invoice, rates, terms, as_of, readings), readings)
         if interest is None:
             return None
-        total = money.exact_sum((total, interest))
-    return total
+        amounts.append(interest)
+    return money.exact_sum(amounts)
+
+
+def days_of_interest(
+    account: Account, invoice: Invoice, rates: Rates, terms: InForce, as_of: datetime, readings: Readings
+) -> list[Segment]:
+    """The days of interest of one of an account's invoices, worked out once for each choice of readings."""
+    points = ("R8", *LATENESS_READINGS)
+    key = (invoice.fact.position, as_of, *(choice(readings, point) for point in points))
+    if key not in account.known:
+        account.known[key] = interest_segments(invoice, rates, terms, as_of, readings)
+    return account.known[key]
 
 
 @clause("11")
@@ -222,4 +236,5 @@ def balance_total(
         indemnities = _indemnities(account, terms, as_of, chosen)
         return Conclusion(money.exact_sum((due, indemnities, interest, -credits_)), account.reasons)
 
-    return weighed(readings, INTEREST_READINGS, conclude)
+    touched = dict.fromkeys((*interest_readings(*account.invoices), *lateness_readings(*account.indemnified)))
+    return weighed(readings, touched, conclude)

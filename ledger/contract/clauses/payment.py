@@ -98,6 +98,18 @@ class Invoice:
         return instants.paris_date(self.issued_at)
 
 
+def lateness_readings(*invoices: Invoice) -> tuple[str, ...]:
+    """The readings that can bear on when some of these invoices are late."""
+    printed = any(row.printed not in (None, instants.paris_date(row.issued_at)) for row in invoices)
+    mandates = any(row.direct_debit for row in invoices)
+    return (*(("R13",) if printed else ()), *(("R15",) if mandates else ()))
+
+
+def interest_readings(*invoices: Invoice) -> tuple[str, ...]:
+    """The readings that can bear on the interest of some of these invoices."""
+    return ("R8", "R9", *lateness_readings(*invoices))
+
+
 def due_day(invoice: Invoice, readings: Readings) -> date | None:
     """The last day in time: the day of issue, or the date agreed; ``None`` while no lateness can begin.
 
@@ -132,7 +144,7 @@ def invoice_payment(invoice: Invoice, as_of: datetime, readings: Readings) -> Co
     """
     return weighed(
         readings,
-        LATENESS_READINGS,
+        lateness_readings(invoice),
         lambda chosen: Conclusion(_payment_status(invoice, as_of, chosen), invoice.reasons),
     )
 
@@ -156,7 +168,7 @@ def late_indemnity(
     """
     return weighed(
         readings,
-        LATENESS_READINGS,
+        lateness_readings(invoice),
         lambda chosen: Conclusion(indemnity_of(invoice, terms, as_of, chosen), invoice.reasons),
     )
 
@@ -311,10 +323,13 @@ def late_interest(
     « Des pénalités de retard seront aussi dues dès le premier jour de retard de paiement au prorata
     temporis au taux de base de la Banque Centrale Européenne (BCE) majoré de 10 points de pourcentage. »
     """
+    known: dict[tuple[int, ...], list[Segment]] = {}
 
     def conclude(chosen: Readings) -> Conclusion[Decimal | None]:
-        segments = interest_segments(invoice, rates, terms, as_of, chosen)
-        published = (fact for segment in segments for fact in segment.facts)
-        return Conclusion(interest_of(segments, chosen), (*invoice.reasons, *published))
+        key = tuple(choice(chosen, point) for point in ("R8", *LATENESS_READINGS))
+        if key not in known:
+            known[key] = interest_segments(invoice, rates, terms, as_of, chosen)
+        published = (fact for segment in known[key] for fact in segment.facts)
+        return Conclusion(interest_of(known[key], chosen), (*invoice.reasons, *published))
 
-    return weighed(readings, INTEREST_READINGS, conclude)
+    return weighed(readings, interest_readings(invoice), conclude)
