@@ -13,9 +13,9 @@ from ledger.contract.clauses.liability import (
     Cashed,
     Damage,
     Event,
-    capped,
     force_majeure_excuse,
     liability_cap,
+    limit_of,
 )
 from ledger.contract.clauses.windows import Interval
 from ledger.contract.readings import check
@@ -33,7 +33,11 @@ DAMAGE_TYPES = frozenset({"damage.claimed", "damage.settled"})
 
 
 class Liability:
-    """Every claim for damage, with its cap, why, what force majeure excuses, and its outcome."""
+    """Every claim for damage, with its cap and what explains it.
+
+    Beside the fields of the interface a row says who claims what, whether liability is ``excluded`` or
+    ``unlimited``, ``why``, the parts of the failure that force majeure excuses, and what settled it.
+    """
 
     name = "liability"
     types = DAMAGE_TYPES | INVOICE_TYPES | TROUBLE_TYPES
@@ -73,9 +77,10 @@ def _row(
     events = tuple(
         Event(trouble.facts, trouble.span)
         for trouble in troubles.incidents()
-        if trouble.cause == "force_majeure" and trouble.strikes(place)
+        if damage.by == "client" and trouble.cause == "force_majeure" and trouble.strikes(place)
     )
     asked = (damage, cashed, events, question.terms, question.as_of, question.readings)
+    limit, so_far = limit_of(*asked), None if damage.outage is None else _so_far(damage.outage, question)
     settled = [fact.data.amount for fact in history if isinstance(fact.data, DamageSettled)]
     return {
         "subject": claimed.subject,
@@ -84,10 +89,17 @@ def _row(
         "claimed": claimed.data.amount,
         "currency": claimed.data.currency,
         "cap": liability_cap(*asked),
-        "why": capped(*asked)[1],
-        "excused": None if damage.outage is None else force_majeure_excuse(damage.outage, events),
+        "excluded": limit.extent == "excluded",
+        "unlimited": limit.extent == "unlimited",
+        "why": limit.why,
+        "excused": None if so_far is None else force_majeure_excuse(so_far, events),
         "settled": settled[-1] if settled else None,
     }
+
+
+def _so_far(outage: Interval, question: Question) -> Interval:
+    """An interruption as far as it is known: one without end still runs."""
+    return Interval(outage.start, max(outage.start, min(outage.end, question.as_of)))
 
 
 def _damage(claimed: Recorded, data: DamageClaimed, terms: Terms) -> Damage:
@@ -104,6 +116,7 @@ def _damage(claimed: Recorded, data: DamageClaimed, terms: Terms) -> Damage:
         data.gross_fault,
         data.bodily_harm,
         data.beta,
+        data.currency,
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
-from decimal import Decimal
 
 from ledger import money
-from ledger.contract.clauses.duty import Act, Delay, Duty, Matter
-from ledger.contract.clauses.endings import decisive, erasable_from, recover_data_before
+from ledger.contract.clauses.duty import Act, Delay, Duty, Matter, Who
+from ledger.contract.clauses.endings import decisive, mandatory_retrieval
+from ledger.contract.clauses.payment import Invoice
 from ledger.contract.clauses.recovery import (
+    Ending,
+    Hold,
     RecoveryOrder,
     billing_data_kept,
     billing_data_until,
@@ -23,7 +24,6 @@ from ledger.contract.clauses.recovery import (
     log_kept,
     recovery_order,
     time_to_ask,
-    time_to_erase,
     why_not_recovered,
 )
 from ledger.facts.privacy import HoldPlaced
@@ -49,88 +49,127 @@ TYPES = INVOICE_TYPES | frozenset(
 
 
 def duties(case: Case) -> Iterator[Duty]:
-    """Recovery orders, then what the end of the contract brings, then what follows erasure."""
-    ended = decisive(case.dossier.relation(), case.question.terms, case.question.readings)
-    effective = None if ended is None else ended[1].effective
-    for facts in case.opened_by("recovery.ordered"):
-        yield from _recovery(case, facts)
-    if ended is not None and effective is not None:
-        yield from _end(case, ended[0].fact.subject, effective)
+    """Recovery orders, what the end of the contract brings, what follows erasure, then quotes and prices."""
+    ending = Ending(case.dossier.relation(), case.question.terms)
+    orders = list(case.opened_by("recovery.ordered"))
+    for facts in orders:
+        yield _order(case, ending, facts)
+        yield from _handed_over(case, facts)
+    if ending.last_day(case.question.readings) is not None:
+        yield from _end(case, ending, orders)
     for facts in case.opened_by("erasure.done"):
         yield from _erasure(case, facts)
+    for facts in orders:
+        yield from _bargain(case, ending, facts)
 
 
-def _recovery(case: Case, facts: list[Recorded]) -> Iterator[Duty]:
-    ordered, as_of = facts[0], case.question.as_of
-    relation, terms, readings = case.dossier.relation(), case.question.terms, case.question.readings
-    before = recover_data_before(relation, terms, readings)
-    unpaid = _owed_at(case, ordered)
-    order = RecoveryOrder(
+def _order(case: Case, ending: Ending, facts: list[Recorded]) -> Duty:
+    ordered, readings = facts[0], case.question.readings
+    before, order = ending.recover_before(readings), _order_of(case, ordered)
+    status = recovery_order(order, ending, readings)
+    delay = None if before is None else Delay.until(before)
+    what = "order recovery by mail, before the end, with nothing owed"
+    met_by = ordered if status.value == "met" else None
+    note = why_not_recovered(order, before)
+    return Duty(ordered.subject, "client", what, status, delay, met_by, note)
+
+
+def _order_of(case: Case, ordered: Recorded) -> RecoveryOrder:
+    unpaid = _unpaid_at(case, ordered)
+    return RecoveryOrder(
         ordered,
         Act(ordered, ordered.legal_time, ordered.not_after),
         case.carried(ordered, "client") is None,
-        unpaid,
-        before.value,
-        before.because,
+        money.exact_sum(invoice.unpaid for invoice in unpaid),
+        tuple(fact for invoice in unpaid for fact in invoice.reasons),
     )
-    status = recovery_order(order)
-    delay = None if before.value is None else Delay.until(before.value)
-    what = "order recovery by mail, before the end, with nothing owed"
-    met_by = ordered if status.value == "met" else None
-    yield Duty(ordered.subject, "client", what, status, delay, met_by, why_not_recovered(order))
-    paid = first(facts, "recovery.paid")
-    if paid is not None:
-        matter = Matter(paid, None, act_of(first(facts, "recovery.delivered")))
-        handed = data_handed_over(matter, as_of)
-        yield Duty.of(ordered.subject, "outscale", "hand over the recovered data", matter, handed)
 
 
-def _owed_at(case: Case, ordered: Recorded) -> Decimal:
-    """What invoices left unpaid when an order came."""
+def _unpaid_at(case: Case, ordered: Recorded) -> list[Invoice]:
+    """The invoices that were not settled when an order came."""
     files = Files()
     history = (fact for facts in case.subjects.values() for fact in facts if fact.type in INVOICE_TYPES)
     known = [fact for fact in history if fact.legal_time <= ordered.legal_time]
     for fact in sorted(known, key=lambda fact: (fact.legal_time, fact.position)):
         files.take(fact)
-    return money.exact_sum(row.invoice.unpaid for _, row in files.contested())
+    return [row.invoice for _, row in files.contested() if row.invoice.unpaid > 0]
 
 
-def _end(case: Case, subject: str, effective: date) -> Iterator[Duty]:
-    question, relation = case.question, case.dossier.relation()
-    terms, readings, as_of = question.terms, question.readings, question.as_of
-    before = recover_data_before(relation, terms, readings)
-    told = before.because
-    delivered = next(
-        (
-            fact
-            for facts in case.opened_by("recovery.ordered")
-            if (fact := first(facts, "recovery.delivered"))
-        ),
-        None,
-    )
-    recover = Matter(
-        None, None if before.value is None else Delay.until(before.value), act_of(delivered), told
-    )
-    yield Duty.of(subject, "client", "recover its data", recover, data_recovered(recover, as_of))
-    erased = next((facts[0] for facts in case.opened_by("erasure.done")), None)
-    erase = Matter(None, time_to_erase(effective, relation.deactivated_at, terms), act_of(erased), told)
-    status = data_erased(erase, erasable_from(relation, terms, readings).value, as_of)
-    duty = Duty.of(subject, "outscale", "erase the client's data", erase, status)
-    yield replace(duty, note=_held(case))
-    keep = Matter(None, billing_data_until(effective, terms), None, told)
-    row = Duty.of(subject, "outscale", "erase billing data", keep, billing_data_kept(keep, as_of))
-    yield replace(row, note="data of identification stay as the decree 2011-219 says")
+def _handed_over(case: Case, facts: list[Recorded]) -> Iterator[Duty]:
+    paid = first(facts, "recovery.paid")
+    if paid is not None:
+        yield _step(
+            case,
+            facts[0],
+            "outscale",
+            "hand over the recovered data",
+            paid,
+            first(facts, "recovery.delivered"),
+        )
 
 
-def _held(case: Case) -> str | None:
-    """That a legal hold forbids erasure, while one stands."""
-    for facts in case.opened_by("hold.placed"):
-        placed = facts[0].data
-        until = end_of(placed.until) if isinstance(placed, HoldPlaced) else None
-        over = until is not None and case.question.as_of >= until
-        if first(facts, "hold.released") is None and not over:
-            return f"a legal hold stands: {facts[0].subject}"
+def _bargain(case: Case, ending: Ending, facts: list[Recorded]) -> Iterator[Duty]:
+    """The quote that an admissible order calls for, and its price once it is accepted."""
+    quoted, accepted = first(facts, "recovery.quoted"), first(facts, "recovery.accepted")
+    readings = case.question.readings
+    admissible = recovery_order(_order_of(case, facts[0]), ending, readings).value != "missed"
+    if admissible or quoted is not None:
+        yield _step(case, facts[0], "outscale", "quote the recovery", facts[0], quoted)
+    if accepted is not None:
+        yield _step(case, facts[0], "client", "pay for the recovery", accepted, first(facts, "recovery.paid"))
+
+
+def _step(case: Case, ordered: Recorded, who: Who, what: str, since: Recorded, done: Recorded | None) -> Duty:
+    matter = Matter(since, None, act_of(done))
+    return Duty.of(ordered.subject, who, what, matter, data_handed_over(matter, case.question.as_of))
+
+
+def _end(case: Case, ending: Ending, orders: list[list[Recorded]]) -> Iterator[Duty]:
+    question, readings, as_of = case.question, case.question.readings, case.question.as_of
+    ended = decisive(ending.relation, question.terms, readings)
+    by_termination = ended is not None and ended[1].effective is not None
+    subject = ended[0].fact.subject if ended is not None and by_termination else question.account
+    recovered, before = _recovered(orders), ending.recover_before(readings)
+    matter = Matter(None, None if before is None else Delay.until(before), recovered)
+    status = data_recovered(ending, recovered, as_of, readings)
+    row = Duty.of(subject, "client", "recover its data", matter, status)
+    yield replace(row, note=mandatory_retrieval(*ended, question.terms) if ended is not None else None)
+    yield _erase(case, ending, subject)
+    last_day = ending.last_day(readings)
+    if last_day is not None:
+        keep = Matter(None, billing_data_until(last_day, question.terms), None, ending.reasons)
+        row = Duty.of(subject, "outscale", "erase billing data", keep, billing_data_kept(keep, as_of))
+        yield replace(row, note="data of identification stay as the decree 2011-219 says")
+
+
+def _recovered(orders: list[list[Recorded]]) -> Act | None:
+    """The recovery that was handed over: the client did its part when it ordered."""
+    for facts in orders:
+        delivered = first(facts, "recovery.delivered")
+        if delivered is not None:
+            return Act(delivered, facts[0].legal_time, facts[0].not_after)
     return None
+
+
+def _erase(case: Case, ending: Ending, subject: str) -> Duty:
+    as_of, readings, holds = case.question.as_of, case.question.readings, tuple(_holds(case))
+    erased = act_of(next((facts[0] for facts in case.opened_by("erasure.done")), None))
+    by = ending.erased_by(readings)
+    delay = None if by is None or any(hold.stands(by) for hold in holds) else Delay.until(by)
+    status = data_erased(ending, erased, holds, as_of, readings)
+    duty = Duty.of(subject, "outscale", "erase the client's data", Matter(None, delay, erased), status)
+    standing = next((hold for hold in holds if hold.stands(as_of)), None)
+    return replace(duty, note=None if standing is None else f"a legal hold stands: {standing.fact.subject}")
+
+
+def _holds(case: Case) -> Iterator[Hold]:
+    """The legal holds on the account, each until it was released, or until the day that it names."""
+    for facts in case.opened_by("hold.placed"):
+        placed, released = facts[0].data, first(facts, "hold.released")
+        ends = [end_of(placed.until) if isinstance(placed, HoldPlaced) else None]
+        ends += [None if released is None else released.legal_time]
+        until = min((end for end in ends if end is not None), default=None)
+        yield Hold(facts[0], facts[0].legal_time, until)
 
 
 def _erasure(case: Case, facts: list[Recorded]) -> Iterator[Duty]:

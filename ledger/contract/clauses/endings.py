@@ -270,6 +270,15 @@ def _data_end(
     return instants.paris_midnight(effect.effective if at_start else effect.effective + _ONE_DAY)
 
 
+def disabled_end(relation: Relation, terms: InForce) -> datetime | None:
+    """From when a disabled account is terminated without more, its data no longer accessible (art. 18.3)."""
+    disabled = relation.deactivated_at
+    if disabled is None:
+        return None
+    days = terms.at(disabled).data.kept_after_disabling_days
+    return instants.end_of_days(instants.paris_date(disabled), days)
+
+
 def mandatory_retrieval(termination: Termination, effect: Effect, terms: InForce) -> str | None:
     """A warning that mandatory law may grant days of retrieval that the contract does not (R23)."""
     switching = terms.at(termination.notified_at).switching
@@ -306,14 +315,13 @@ def _status(
     relation: Relation, terms: InForce, as_of: datetime, readings: Readings
 ) -> tuple[ContractStatus, Sequence[Reason]]:
     ended = decisive(relation, terms, readings)
-    if ended is not None and ended[1].effective is not None:
-        over = as_of >= instants.paris_midnight(ended[1].effective + _ONE_DAY)
-        return ("terminated" if over else "terminating"), _reasons(relation)
-    disabled = relation.deactivated_at
-    if disabled is not None:
-        days = terms.at(disabled).data.kept_after_disabling_days
-        if as_of >= instants.end_of_days(instants.paris_date(disabled), days):
-            return "terminated", relation.deactivations
+    effective = None if ended is None else ended[1].effective
+    over = effective is not None and as_of >= instants.paris_midnight(effective + _ONE_DAY)
+    disabled = disabled_end(relation, terms)
+    if over or (disabled is not None and as_of >= disabled):
+        return "terminated", _reasons(relation) if over else relation.deactivations
+    if effective is not None:
+        return "terminating", _reasons(relation)
     if relation.suspensions:
         return "suspended", relation.suspensions
     if relation.verifications:

@@ -1,12 +1,13 @@
 """What a party answers for at the most, and what excuses it (arts. 13.1, 13.2, 25).
 
-Amounts are in the currency of the claim. What was cashed counts as it was cashed, with VAT; the monthly
-amount of a service as its invoice lines say, without VAT.
+Amounts are in the currency of the claim, and invoices of another currency do not count. What was cashed
+counts as it was cashed, with VAT; the monthly amount of a service as its invoice lines say, without VAT.
+A cap is the most that is owed for all claims together, not what earlier settlements leave of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,13 +16,16 @@ from typing import Literal
 
 from ledger import instants, money
 from ledger.contract.clauses.payment import Invoice
-from ledger.contract.clauses.windows import Interval, length, union, without
+from ledger.contract.clauses.windows import Interval, union, without
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
 from ledger.contract.readings import choice, weighed
 from ledger.contract.terms import InForce
 
 DamageKind = Literal["interruption", "other", "third_party", "illicit_content", "indirect"]
+Extent = Literal["limited", "unlimited", "excluded", "unknown"]
 CAP_READINGS = ("R11", "R25", "R9")
+
+_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +42,30 @@ class Damage:
     gross_fault: bool = False
     bodily_harm: bool = False
     beta: bool = False
+    currency: str = "EUR"
 
 
 @dataclass(frozen=True, slots=True)
 class Cashed:
-    """An invoice with the first day of its period and what it bills a month of each service."""
+    """An invoice with the days of its period and what it bills of each service."""
 
     invoice: Invoice
     first_day: date
     last_day: date
     by_service: tuple[tuple[str, Decimal], ...] = ()
+
+    @property
+    def months(self) -> int:
+        """The whole months of its period, one at the least."""
+        after, whole = self.last_day + _ONE_DAY, 1
+        while instants.same_day(self.first_day, whole + 1) <= after:
+            whole += 1
+        return whole
+
+    def monthly(self, service: str | None) -> Fraction:
+        """What it bills of a service for a month."""
+        billed = sum((Fraction(amount) for name, amount in self.by_service if name == service), Fraction(0))
+        return billed / self.months
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +74,19 @@ class Event:
 
     facts: tuple[Reason, ...]
     span: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A cap before rounding, why in a sentence, and the facts it rests on beside the claim.
+
+    ``amount`` is ``None`` when there is no limit, or when none can be told.
+    """
+
+    extent: Extent
+    amount: Fraction | None
+    why: str
+    because: tuple[Reason, ...] = ()
 
 
 @clause("13.2")
@@ -95,56 +126,53 @@ def liability_cap(
     immatériels »
     « Aucune des limites ci-dessus ne s’applique en cas d’atteinte à l’intégrité des personnes physiques. »
     """
-    because = (damage.fact, *(fact for row in cashed for fact in row.invoice.reasons))
-    because += tuple(fact for event in events for fact in event.facts)
 
     def conclude(chosen: Readings) -> Conclusion[Decimal | None]:
-        exact, _ = capped(damage, cashed, events, terms, as_of, chosen)
-        if exact is None:
+        limit = limit_of(damage, cashed, events, terms, as_of, chosen)
+        because = (damage.fact, *limit.because)
+        if limit.amount is None:
             return Conclusion(None, because)
         rounded = money.half_up_to_the_cent if choice(chosen, "R9") == 1 else money.unrounded
-        return Conclusion(rounded(exact), because)
+        return Conclusion(rounded(limit.amount), because)
 
     return weighed(readings, CAP_READINGS, conclude)
 
 
-def capped(
+def limit_of(
     damage: Damage,
     cashed: tuple[Cashed, ...],
     events: tuple[Event, ...],
     terms: InForce,
     as_of: datetime,
     readings: Readings,
-) -> tuple[Fraction | None, str]:
-    """The cap before rounding, and why in a sentence."""
+) -> Limit:
+    """The cap under one choice of readings, before rounding."""
+    fixed = _whatever_was_cashed(damage, terms)
+    if fixed is not None:
+        return fixed
+    counted = tuple(row for row in cashed if row.invoice.currency == damage.currency)
+    general = _half_of_cashed(damage, counted, terms)
+    if damage.kind != "interruption":
+        return general
+    own = _interruption(damage, counted, events, terms, as_of, readings)
+    if own.amount is None or general.amount is None or choice(readings, "R25") == 1:
+        return own
+    return general if general.amount < own.amount else own
+
+
+def _whatever_was_cashed(damage: Damage, terms: InForce) -> Limit | None:
+    """Where neither payments nor invoices matter; harm to persons comes first, even of a Beta service."""
     if damage.bodily_harm:
-        return None, "no limit applies to harm to persons (art. 13.1)"
+        return Limit("unlimited", None, "no limit applies to harm to persons (art. 13.1)")
     if damage.beta and damage.by == "client":
-        cap = terms.at(damage.claimed_at).beta.liability_cap
-        return Fraction(cap), "a Beta service: a fixed sum for each client (art. 25)"
+        cap = Fraction(terms.at(damage.claimed_at).beta.liability_cap)
+        return Limit("limited", cap, "a Beta service: a fixed sum in euros for each client (art. 25)")
     unlimited = _unlimited(damage)
     if unlimited is not None:
-        return None, unlimited
+        return Limit("unlimited", None, unlimited)
     if damage.kind == "indirect":
-        return Fraction(0), "indirect damage is excluded (art. 13.1)"
-    return _limited(damage, cashed, events, terms, as_of, readings)
-
-
-def _limited(
-    damage: Damage,
-    cashed: tuple[Cashed, ...],
-    events: tuple[Event, ...],
-    terms: InForce,
-    as_of: datetime,
-    readings: Readings,
-) -> tuple[Fraction | None, str]:
-    general = _half_of_cashed(damage, cashed, terms)
-    if damage.kind != "interruption":
-        return general, "half of what was cashed in the twelve months before (art. 13.1)"
-    own, why = _interruption(damage, cashed, events, terms, as_of, readings)
-    if own is not None and choice(readings, "R25") > 1 and general < own:
-        return general, "half of what was cashed in the twelve months before, the lower cap (art. 13.1)"
-    return own, why
+        return Limit("excluded", Fraction(0), "indirect damage is excluded (art. 13.1)")
+    return None
 
 
 def _unlimited(damage: Damage) -> str | None:
@@ -157,21 +185,28 @@ def _unlimited(damage: Damage) -> str | None:
     return None
 
 
-def _half_of_cashed(damage: Damage, cashed: tuple[Cashed, ...], terms: InForce) -> Fraction:
+def _half_of_cashed(damage: Damage, cashed: tuple[Cashed, ...], terms: InForce) -> Limit:
     """Half of the payments that stand of the twelve months before; not for periods that had not begun."""
     rules = terms.at(damage.claimed_at).liability
     since = instants.same_day(damage.last_event, -rules.cashed_months)
-    paid = sum(
-        (
-            Fraction(payment.amount)
-            for row in cashed
-            if row.first_day <= damage.last_event
-            for payment in row.invoice.payments
-            if since <= payment.day < damage.last_event
-        ),
-        start=Fraction(0),
+    counted = [
+        (row, payment)
+        for row in cashed
+        if row.first_day <= damage.last_event
+        for payment in row.invoice.payments
+        if since <= payment.day < damage.last_event
+    ]
+    paid = sum((Fraction(payment.amount) for _, payment in counted), start=Fraction(0))
+    facts = [fact for row, payment in counted for fact in (row.invoice.fact, payment.fact)]
+    facts += [
+        fact for row in cashed for fact in row.invoice.because if fact.type == "invoice.payment_rejected"
+    ]
+    return Limit(
+        "limited",
+        paid * Fraction(rules.cashed_percent) / 100,
+        "half of what was cashed in the twelve months before (art. 13.1)",
+        tuple(dict.fromkeys(facts)),
     )
-    return paid * Fraction(rules.cashed_percent) / 100
 
 
 def _interruption(
@@ -181,35 +216,46 @@ def _interruption(
     terms: InForce,
     as_of: datetime,
     readings: Readings,
-) -> tuple[Fraction | None, str]:
+) -> Limit:
     """Two or three times the monthly amount of the service, by how long it failed without excuse."""
     if damage.outage is None:
-        return None, "it does not say when the service was interrupted"
+        return Limit("unknown", None, "it does not say when the service was interrupted")
     outage = Interval(damage.outage.start, max(damage.outage.start, min(damage.outage.end, as_of)))
-    excused = [part for event in events if (part := event.span.within(outage)) is not None]
-    lasted = length(without((outage,), excused))
-    if excused and lasted == timedelta():
-        return Fraction(0), "force majeure excuses the whole interruption (art. 13.2)"
-    monthly = _monthly(damage, cashed)
-    if monthly is None:
-        return None, "no invoice shows what the service costs a month"
+    met = [event for event in events if event.span.within(outage) is not None]
+    excused = tuple(fact for event in met for fact in event.facts)
+    failed = without((outage,), (event.span for event in met))
+    if met and not failed:
+        why = "force majeure excuses the whole interruption (art. 13.2)"
+        return Limit("excluded", Fraction(0), why, excused)
+    bills = _bills_of(damage.service, instants.paris_date(outage.start), cashed)
+    if not bills:
+        return Limit("unknown", None, "no invoice shows what the service costs a month", excused)
     rules = terms.at(damage.claimed_at).liability
+    lasted = in_paris_days(failed)
     short = lasted <= timedelta(days=rules.short_days)
     if choice(readings, "R11") > 1:
         short = lasted < timedelta(days=rules.long_days)
     factor = rules.short_factor if short else rules.long_factor
-    return Fraction(monthly) * factor, f"{factor} times the monthly amount of the service (art. 13.1)"
+    monthly = sum((row.monthly(damage.service) for row in bills), start=Fraction(0))
+    why = f"{factor} times the monthly amount of the service (art. 13.1)"
+    return Limit("limited", monthly * factor, why, (*(row.invoice.fact for row in bills), *excused))
 
 
-def _monthly(damage: Damage, cashed: tuple[Cashed, ...]) -> Decimal | None:
-    """What the invoice of the month of the interruption bills of the service; the last one before it else."""
-    if damage.outage is None:
-        return None
-    began = instants.paris_date(damage.outage.start)
-    known = [
-        (row, amount)
-        for row in cashed
-        for service, amount in row.by_service
-        if service == damage.service and row.first_day <= began
-    ]
-    return max(known, key=lambda pair: pair[0].first_day)[1] if known else None
+def in_paris_days(rows: Iterable[Interval]) -> timedelta:
+    """How long intervals last by the clock of Paris: a day is a day on which the clocks change."""
+    return sum((_wall(row.end) - _wall(row.start) for row in rows), start=timedelta())
+
+
+def _wall(instant: datetime) -> datetime:
+    return instant.astimezone(instants.PARIS).replace(tzinfo=None)
+
+
+def _bills_of(service: str | None, began: date, cashed: tuple[Cashed, ...]) -> tuple[Cashed, ...]:
+    """The invoices whose period holds the day the interruption began; the last ones before it else."""
+    billing = [row for row in cashed if any(name == service for name, _ in row.by_service)]
+    holding = tuple(row for row in billing if row.first_day <= began <= row.last_day)
+    if holding:
+        return holding
+    before = [row for row in billing if row.last_day < began]
+    last = max((row.last_day for row in before), default=None)
+    return tuple(row for row in before if row.last_day == last)
