@@ -6,6 +6,7 @@ from typing import Any
 
 TABS: dict[str, tuple[str, str]] = {
     "contract": ("Contract", "contrat"),
+    "terms": ("Terms", "conditions générales"),
     "acceptance": ("Acceptance", "recette"),
     "invoices": ("Invoices", "factures"),
     "balance": ("Balance", "solde"),
@@ -45,7 +46,7 @@ _FRENCH: dict[str, str] = {
     "withdrawn": "levée",
     "lapsed": "caduque",
     "undetermined": "indéterminée",
-    "open": "contestable",
+    "open": "ouverte",
     "disputed": "contestée",
     "settled": "réglée entre les parties",
     "irrevocably_accepted": "irrévocablement acceptée",
@@ -60,19 +61,37 @@ _FRENCH: dict[str, str] = {
     "remedied": "remédié",
     "unremedied": "non remédié",
     "arguable": "discutable",
+    "upcoming": "à venir",
+    "met": "respectée",
+    "missed": "manquée",
+    "granted": "accordée",
+    "excluded": "exclue",
+    "lost": "perdue",
+    "no_breach": "sans manquement",
 }
 
 _ALARMING = frozenset(
-    {"overdue", "terminated", "suspended", "out_of_time", "irregular", "late", "unremedied"}
+    {"overdue", "terminated", "suspended", "out_of_time", "irregular", "late", "unremedied", "missed", "lost"}
 )
 _PENDING = frozenset(
     {
         "provisional", "partly_final", "open", "due", "part_paid", "running", "terminating", "under_notice",
-        "disputed", "arguable", "undetermined", "in_verification", "incomplete", "reserved",
+        "disputed", "upcoming", "arguable", "undetermined", "in_verification", "incomplete", "reserved",
     }
 )  # fmt: skip
 _SETTLED = frozenset(
-    {"active", "final", "paid", "irrevocably_accepted", "admissible", "in_time", "settled", "remedied"}
+    {
+        "active",
+        "final",
+        "paid",
+        "irrevocably_accepted",
+        "admissible",
+        "in_time",
+        "settled",
+        "remedied",
+        "met",
+        "granted",
+    }
 )
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
@@ -87,6 +106,17 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "usage": ("month", "region", "service", "resource", "metered", "billed", "unit", "prices", "amount"),
     "notifications": ("legal_time", "kind", "to", "valid", "subject"),
     "timeline": ("position", "legal_time", "type", "summary", "subject", "recorded_at"),
+    "deadlines": ("at", "for", "what", "status", "subject", "article", "forfeit_after", "met_by"),
+    "obligations": ("article", "who", "what", "status", "act_by", "subject", "met_by", "note"),
+    "reservations": ("subject", "firm", "owed", "cancellation", "failed_conditions", "credit_note"),
+    "suspensions": ("subject", "ground", "from", "to", "lawful", "billed", "why_not"),
+    "notices": ("subject", "by", "act_by", "forfeit_after", "status", "termination_allowed", "why_not"),
+    "windows": ("commitment", "service", "resource_id", "period", "promised", "observed", "penalty", "applies"),
+    "claims": ("subject", "status", "credit", "expires_at"),
+    "liability": ("subject", "by", "kind", "claimed", "cap", "why"),
+    "support": ("subject", "severity", "response", "restoration", "applies"),
+    "versions": ("version", "effective", "substantial", "binds_from", "acceptance", "why_not"),
+    "conditions": ("subject", "document", "topic", "value", "prevails", "since"),
 }  # fmt: skip
 
 _LABELS: dict[str, str] = {

@@ -17,7 +17,8 @@ from ledger.facts.catalogue import COMMON, TYPES, account_of
 from ledger.facts.personal import COMMITMENT, values_at
 from ledger.facts.recorded import Recorded, clock_kind
 from ledger.store import Record
-from projections.follower import Discrepancy, Follower, Scope
+from projections.differences import Discrepancy
+from projections.follower import Follower, Scope
 from projections.paging import DELIVERIES, Page, left_unread
 from projections.question import Projection, Question
 from projections.terms import TERMS, Agreements, with_consumption

@@ -30,6 +30,7 @@ from ledger.facts.recorded import Recorded
 from ledger.log.merkle import leaf_hash
 from ledger.store import Record
 from ledger.store.commits import to_microseconds
+from projections.differences import Discrepancy, Row, differences
 from projections.question import Projection
 
 FORMAT = 1
@@ -81,7 +82,6 @@ def _is_whose(fact: Recorded, account: str) -> bool:
     return fact.type != _ATTRIBUTED or fact.fields["data"]["account"] == account
 
 
-Row = tuple[str, int, int, str, str]
 Place = tuple[int, int]
 """Where a fact stands in a view: its legal time in µs since 1970, and its position."""
 
@@ -93,19 +93,6 @@ class Scope:
     account: str
     as_of: datetime
     end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Discrepancy:
-    """A row of a live view that a view built from nothing does not have, or the reverse."""
-
-    projection: str
-    position: int
-    message: str
-
-    def __str__(self) -> str:
-        """The discrepancy on one line."""
-        return f"{self.projection}: position {self.position}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +162,7 @@ class Follower:
                 return [
                     found
                     for name in self._projections
-                    for found in _differences(name, self.rows(name, size), scratch.rows(name, size))
+                    for found in differences(name, self.rows(name, size), scratch.rows(name, size))
                 ]
             finally:
                 scratch.close()
@@ -492,32 +479,3 @@ def _forget(connection: sqlite3.Connection, number: int) -> None:
     connection.execute("DELETE FROM entry WHERE projection = ?", (number,))
     connection.execute("DELETE FROM attribution WHERE projection = ?", (number,))
     connection.execute("UPDATE followed SET position = 0, anchor = x'' WHERE projection = ?", (number,))
-
-
-def _differences(name: str, live: Iterator[Row], rebuilt: Iterator[Row]) -> Iterator[Discrepancy]:
-    """Rows of one side alone; both sides are in the same order."""
-    merged = heapq.merge(
-        ((_key(row), row, "live") for row in live), ((_key(row), row, "rebuilt") for row in rebuilt)
-    )
-    waiting: tuple[tuple[object, ...], Row, str] | None = None
-    for item in merged:
-        if waiting is not None and item[1] == waiting[1] and item[2] != waiting[2]:
-            waiting = None
-            continue
-        if waiting is not None:
-            yield _difference(name, waiting[1], waiting[2])
-        waiting = item
-    if waiting is not None:
-        yield _difference(name, waiting[1], waiting[2])
-
-
-def _key(row: Row) -> tuple[object, ...]:
-    owner, legal_time, position, kind, clock = row
-    return position, kind, owner, legal_time, clock
-
-
-def _difference(name: str, row: Row, side: str) -> Discrepancy:
-    owner, legal_time, position, kind, clock = row
-    said = f"{kind} of {owner or 'no account'} at {legal_time} µs under {clock}"
-    where = "the live view holds it and the log does not" if side == "live" else "the live view lacks it"
-    return Discrepancy(name, position, f"{said}: {where}")

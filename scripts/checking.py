@@ -16,7 +16,7 @@ from api.settings import Settings
 from ledger.audit import Report
 from ledger.audit import audit as replay
 from ledger.clock.servers import journal_of
-from projections.follower import Discrepancy
+from projections.differences import Discrepancy
 from scripts.options import AsJson, AsOf, Db, Mail, instant, ledger_address
 
 CHECK_FAILED = 1

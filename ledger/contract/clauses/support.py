@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from ledger import instants
@@ -73,7 +73,7 @@ def _hours_of(day: date, terms: SupportTerms, readings: Readings) -> Interval:
     if choice(readings, "R10") == 1:
         return instants.paris_midnight(day), instants.paris_midnight(day + _ONE_DAY)
     opens, closes = (
-        datetime.combine(day, time(hour), tzinfo=instants.PARIS).astimezone(UTC)
+        datetime(day.year, day.month, day.day, hour, tzinfo=instants.PARIS).astimezone(UTC)
         for hour in (terms.office_opens, terms.office_closes)
     )
     return opens, closes
