@@ -27,7 +27,7 @@ def rows(*facts: Recorded, as_of: str = AS_OF, readings: Readings = PRIMARY) -> 
     return result
 
 
-def claimed(at: str = "2021-07-01T09:00:00Z", **data: str | bool) -> Recorded:
+def claimed(at: str = "2021-07-01T09:00:00Z", /, **data: str | bool) -> Recorded:
     """A claim of the client for damage of 20 June 2021, unless told otherwise."""
     said = {"by": "client", "kind": "other", "last_event": "2021-06-20", **data}
     return recorded("damage.claimed", "ACC-1/damage/d1", said, at)
@@ -143,7 +143,7 @@ class TestForceMajeure:
         assert (row["excused"]["value"], row["cap"]["value"]) == ([], "3000.00")
 
     def test_an_event_that_names_no_service(self) -> None:
-        """What strikes nothing named excuses nothing that is claimed."""
+        """An event that names no service strikes them all, as it does for service levels."""
         outage = claimed(**OUTAGE, to="2021-06-17T00:00:00Z")
         row = rows(billed(), outage, *struck("2021-06-17T00:00:00Z", services=()))[0]
-        assert row["excused"]["value"] == []
+        assert row["excused"]["value"] == [{"from": "2021-06-01T00:00:00Z", "to": "2021-06-17T00:00:00Z"}]
