@@ -111,7 +111,9 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "reservations": ("subject", "firm", "owed", "cancellation", "failed_conditions", "credit_note"),
     "suspensions": ("subject", "ground", "from", "to", "lawful", "billed", "why_not"),
     "notices": ("subject", "by", "act_by", "forfeit_after", "status", "termination_allowed", "why_not"),
-    "windows": ("commitment", "service", "resource_id", "period", "promised", "observed", "penalty", "applies"),
+    "windows": (
+        "commitment", "service", "resource_id", "period", "promised", "observed", "penalty", "applies",
+    ),
     "claims": ("subject", "status", "credit", "expires_at"),
     "liability": ("subject", "by", "kind", "claimed", "cap", "why"),
     "support": ("subject", "severity", "response", "restoration", "applies"),
@@ -119,8 +121,14 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "conditions": ("subject", "document", "topic", "value", "prevails", "since"),
 }  # fmt: skip
 
+_SAID_ELSEWHERE = frozenset({("deadlines", "act_by")})
+"""Fields that another column of their table repeats."""
+
 _LABELS: dict[str, str] = {
     "resource_id": "resource",
+    "at": "safe before",
+    "act_by": "safe before",
+    "forfeit_after": "lost from",
     "final_from": "first part final from",
     "final_after": "wholly final after",
     "contestable_until": "contestable before",
@@ -156,4 +164,4 @@ def columns(table: str, rows: list[dict[str, Any]]) -> list[str]:
     """The columns of a table, in reading order; whatever else the rows hold comes last."""
     held = list(dict.fromkeys(key for row in rows for key in row))
     known = [key for key in _COLUMNS.get(table, ()) if key in held]
-    return known + [key for key in held if key not in known]
+    return known + [key for key in held if key not in known and (table, key) not in _SAID_ELSEWHERE]
