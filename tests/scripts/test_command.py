@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from projections import PROJECTIONS
 from scripts.greffe import app
 
 RUNNER = CliRunner()
@@ -188,20 +189,36 @@ class TestAudit:
         with sqlite3.connect(tmp_path / "ledger.db.views") as connection:
             connection.execute("DELETE FROM entry")
         assert "projection" in run("audit", "--db", told, status=1).stdout
-        for name in ("contract", "acceptance", "invoices", "balance", "usage", "notifications", "timeline"):
+        for name in PROJECTIONS:
             run("rebuild", name, "--db", told)
         run("audit", "--db", told)
 
 
 class TestAnswers:
-    @pytest.mark.parametrize(
-        "name", ["contract", "acceptance", "invoices", "balance", "usage", "notifications", "timeline"]
-    )
+    @pytest.mark.parametrize("name", list(PROJECTIONS))
     def test_every_projection_in_words_and_as_json(self, told, name):
         """Each projection can be read by a person and by a program."""
         assert "ACC-1" in run("query", name, "ACC-1", "--db", told).stdout
         answer = json.loads(run("query", name, "ACC-1", "--db", told, "--json").stdout)
         assert answer["as_of_source"] == "host"
+
+    def test_deadlines_over_all_accounts(self, told):
+        """Without an account, deadlines are one list over all of them."""
+        answer = json.loads(run("query", "deadlines", "--db", told, "--json").stdout)
+        assert answer["account"] is None
+        assert {row["account"] for row in answer["result"]} == {"ACC-1"}
+        assert "all accounts" in run("query", "deadlines", "--db", told).stdout
+
+    def test_readings(self, told):
+        """What other readings would move is told to a person and to a program."""
+        assert "ACC-1" in run("readings", "ACC-1", "--db", told).stdout
+        rows = json.loads(run("readings", "ACC-1", "--db", told, "--json").stdout)["result"]
+        assert {"reading", "option", "conclusions", "euros"} <= rows[0].keys()
+
+    def test_a_folder_of_terms_that_is_none(self, told, monkeypatch):
+        """A GREFFE_TERMS that names no folder is a wrong call, said in a sentence."""
+        monkeypatch.setenv("GREFFE_TERMS", "/nowhere/at/all")
+        assert "not a folder of terms" in run("query", "contract", "ACC-1", "--db", told, status=2).stderr
 
     def test_before_the_opening(self, told):
         """Before its account was opened, a contract is none, without an error."""
