@@ -40,9 +40,7 @@ class Contract:
             WrongCallError: a reading does not exist.
         """
         check(question.readings)
-        dossier = Dossier()
-        for fact in facts:
-            dossier.take(fact)
+        dossier = Dossier.of(facts)
         relation, terms, readings = dossier.relation(), question.terms, question.readings
         information = dossier.information()
         opened = relation.subscription.opened is not None

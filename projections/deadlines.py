@@ -113,10 +113,7 @@ def _payment(contested: Contested, question: Question) -> Iterator[Deadline]:
 
 def _notices(facts: list[Recorded], question: Question) -> Iterator[Deadline]:
     """To remedy a breach (art. 7); a notice without effect sets no deadline."""
-    dossier = Dossier()
-    for fact in facts:
-        if fact.type in DOSSIER_TYPES:
-            dossier.take(fact)
+    dossier = Dossier.of(fact for fact in facts if fact.type in DOSSIER_TYPES)
     addresses = dossier.post.known_addresses()
     for notice in dossier.notices():
         if why_ineffective(notice, addresses, question.readings) is not None:

@@ -62,6 +62,14 @@ class Dossier:
     informed: list[Recorded] = field(default_factory=list)
     completed: Recorded | None = None
 
+    @classmethod
+    def of(cls, facts: Iterable[Recorded]) -> Dossier:
+        """The dossier of facts that are all of its types."""
+        dossier = cls()
+        for fact in facts:
+            dossier.take(fact)
+        return dossier
+
     def take(self, fact: Recorded) -> None:
         """Add a fact."""
         self.post.take(fact)

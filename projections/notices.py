@@ -30,9 +30,7 @@ class Notices:
             WrongCallError: a reading does not exist.
         """
         check(question.readings)
-        dossier = Dossier()
-        for fact in facts:
-            dossier.take(fact)
+        dossier = Dossier.of(facts)
         addresses, terms, readings = dossier.post.known_addresses(), question.terms, question.readings
         rows = []
         for notice in dossier.notices():

@@ -25,9 +25,7 @@ class Suspensions:
             WrongCallError: a reading does not exist.
         """
         check(question.readings)
-        dossier = Dossier()
-        for fact in facts:
-            dossier.take(fact)
+        dossier = Dossier.of(facts)
         grounds = dossier.grounds()
         return [
             {

@@ -9,13 +9,10 @@ import types
 from pathlib import Path
 
 import pytest
-from test_rows import FILES, OPENED, found, tell
+from test_rows import FILES, concluded, found
 
 import ledger.contract.clauses
-from ledger import instants
-from ledger.contract.finding import CLAUSES, Readings
-from ledger.store import open_record
-from projections.answers import Answers
+from ledger.contract.finding import CLAUSES
 
 COVERAGE = (Path(__file__).parents[2] / "docs" / "COVERAGE.md").read_text(encoding="utf-8")
 REGISTER = COVERAGE.partition("## Articles without a row")[0]
@@ -45,28 +42,13 @@ def function_of(name):
 
 
 def holds(folder, row, vector):
-    """Whether an example still comes out as it says, with every conclusion on its subjects explained."""
-    opened = [OPENED] if vector.get("opened", True) else []
-    facts = [*opened, *row.get("common_facts", []), *vector["facts"]]
-    facts.sort(key=lambda told: instants.parse_instant(told["at"]))
+    """Whether an example still comes out as it says."""
     folder.mkdir()
-    url = f"sqlite:///{folder / 'ledger.db'}"
-    tell(url, facts)
-    record = open_record(url)
-    answers = Answers(record)
     try:
-        result = answers.ask(
-            vector["ask"],
-            vector.get("account", "ACC-1"),
-            as_of=instants.parse_instant(vector["as_of"]),
-            readings=Readings.parse(vector.get("readings", ())),
-        )["result"]
+        result = concluded(folder, row, vector)
         return {path: found(result, path) for path in vector["expect"]} == vector["expect"]
     except (TakenAwayError, KeyError, IndexError, TypeError):
         return False
-    finally:
-        answers.close()
-        record.close()
 
 
 def test_every_clause_stands_in_a_row():
