@@ -21,9 +21,11 @@ from ledger.contract.clauses.balance import (
     total_interest,
     usable_credits,
 )
+from ledger.contract.clauses.claims import expires_at
 from ledger.contract.clauses.contestation import Contested
 from ledger.contract.rates import Rates
 from ledger.contract.readings import check
+from ledger.contract.terms import InForce
 from ledger.facts.levels import SlaCreditGranted, SlaCreditUsed
 from ledger.facts.recorded import Recorded
 from projections.invoices import INVOICE_TYPES, Files, missing_rates
@@ -36,6 +38,7 @@ CREDIT_TYPES = frozenset({"sla.claimed", "sla.credit_granted", "sla.credit_used"
 class Credits:
     """Service-level credits granted and used, as facts come in."""
 
+    terms: InForce
     claims: dict[str, Recorded] = field(default_factory=dict)
     granted: list[Credit] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
@@ -45,7 +48,9 @@ class Credits:
         data = fact.data
         if isinstance(data, SlaCreditGranted):
             claim = self.claims.get(fact.subject, fact)
-            self.granted.append(Credit(fact, fact.legal_time, claim.legal_time, data.amount))
+            self.granted.append(
+                Credit(fact, fact.legal_time, expires_at(claim.legal_time, self.terms), data.amount)
+            )
         elif isinstance(data, SlaCreditUsed):
             self.uses.append(Use(fact, fact.legal_time, data.amount))
         else:
@@ -70,7 +75,7 @@ class Balance:
             WrongCallError: a reading does not exist.
         """
         check(question.readings)
-        files, credits_ = Files(), Credits()
+        files, credits_ = Files(), Credits(question.terms)
         for fact in facts:
             (credits_ if fact.type in CREDIT_TYPES else files).take(fact)
         first, *others = _accounts([row for _, row in files.contested()], credits_)

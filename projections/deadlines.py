@@ -13,6 +13,7 @@ from ledger.contract.clauses.duty import Act, Delay, DutyStatus, Who, named
 from ledger.contract.clauses.duty import standing as standing_of_act
 from ledger.contract.clauses.notices import FormalNotice, notice_status, time_to_remedy, why_ineffective
 from ledger.contract.clauses.payment import due_day, first_day_late
+from ledger.contract.clauses.reservations import AUTOMATIC, is_long, time_to_request
 from ledger.contract.clauses.reserves import Reserves, claim_delays, standing
 from ledger.contract.finding import Reason
 from ledger.contract.readings import check
@@ -23,6 +24,7 @@ from projections.dossier import DOSSIER_TYPES, Dossier
 from projections.invoices import INVOICE_TYPES, Files
 from projections.obligations import OBLIGATIONS, duties_of
 from projections.question import Question
+from projections.reservations import RESERVATION_TYPES, orders
 
 DeadlineStatus = Literal["upcoming", "met", "missed", "arguable"]
 
@@ -111,6 +113,20 @@ def _payment(contested: Contested, question: Question) -> Iterator[Deadline]:
     yield Deadline(late_from, "client", what, invoice.fact.subject, "15.3", status, met_by=met_by)
 
 
+def _orders(facts: list[Recorded], question: Question) -> Iterator[Deadline]:
+    """To ask for the cancellation of a long order that a program made (art. 3.6.2)."""
+    for order in orders(facts):
+        if order.channel not in AUTOMATIC or not is_long(order, question.terms):
+            continue
+        until = time_to_request(order, question.terms, question.readings)
+        asked = order.request
+        act = None if asked is None else Act(asked.fact, asked.at, asked.at)
+        status = standing_of_act(Delay.until(until), act, question.as_of)
+        what = "ask to cancel the order, if it was made in error"
+        met_by = asked.fact if asked is not None and status == "met" else None
+        yield Deadline(until, "client", what, order.fact.subject, "3.6.2", _OF_DUTY[status], met_by=met_by)
+
+
 def _notices(facts: list[Recorded], question: Question) -> Iterator[Deadline]:
     """To remedy a breach (art. 7); a notice without effect sets no deadline."""
     dossier = Dossier.of(fact for fact in facts if fact.type in DOSSIER_TYPES)
@@ -185,6 +201,7 @@ def _duties(facts: list[Recorded], question: Question) -> Iterator[Deadline]:
 
 _SOURCES: Final[tuple[Callable[[list[Recorded], Question], Iterator[Deadline]], ...]] = (
     _invoices,
+    _orders,
     _notices,
     _claims,
     _duties,
@@ -198,7 +215,7 @@ class Deadlines:
     """
 
     name = "deadlines"
-    types = INVOICE_TYPES | RESERVE_TYPES | OBLIGATIONS.types
+    types = INVOICE_TYPES | RESERVATION_TYPES | RESERVE_TYPES | OBLIGATIONS.types
 
     def answer(self, facts: Iterable[Recorded], question: Question) -> list[dict[str, Any]]:
         """The ``result``.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from projections.answers import Answers, Asked, Witnessed
 
 _QUOTED = re.compile(r"«\s*(.*?)\s*»", re.DOTALL)
+_DETAILS = {"late_interest": "interest_segments"}
+"""What beside a conclusion shows how it came about: interest, day by day."""
+
 _UNEXPLAINED = frozenset({"timeline"})
 _DELIVERY = "consumption.recorded"
 
@@ -30,6 +33,7 @@ class _Found:
     path: str
     subject: str | None
     conclusion: Conclusion[Any]
+    details: Any = None
 
 
 def explain(
@@ -96,7 +100,8 @@ def _walk(node: Any, path: str, subject: str | None) -> Iterator[_Found]:  # noq
     elif isinstance(node, Mapping):
         inner = node.get("subject", subject)
         for key, item in node.items():
-            yield from _walk(item, f"{path}/{key}", inner)
+            for found in _walk(item, f"{path}/{key}", inner):
+                yield replace(found, details=node.get(_DETAILS[key])) if key in _DETAILS else found
     elif isinstance(node, list | tuple):
         for place, item in enumerate(node):
             yield from _walk(item, f"{path}/{place}", subject)
@@ -111,6 +116,7 @@ def _told(name: str, found: _Found, *, on_it: bool) -> dict[str, Any]:
         "subject": found.subject,
         "on_subject": on_it,
         **told,
+        **({} if found.details is None else {"details": jsonable(found.details)}),
         "quotations": quotations(conclusion.rule),
     }
 

@@ -296,7 +296,7 @@ def _claimed(claim: PenaltyClaim, claims: Claims, question: Question) -> dict[st
         "stamped_at": claim.stamped_at,
         "status": status,
         "credit": claim_credit(claim, claims, question.readings),
-        "expires_at": expires_at(claim, question.terms) if earns(status.value) else None,
+        "expires_at": expires_at(claim.stamped_at, question.terms) if earns(status.value) else None,
     }
 
 

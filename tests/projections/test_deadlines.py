@@ -193,3 +193,26 @@ def test_a_calendar_says_until_when_it_is_safe(account):
     assert "missed" in events[0]["summary"]
     assert "Safe before 2021-06-11T22:00:00Z" in events[1]["description"]
     assert [event["uid"] for event in events] == [event["uid"] for event in written[1].walk("VEVENT")]
+
+
+class TestOrders:
+    @pytest.mark.parametrize(
+        ("asked", "status"), [("2021-06-09T21:59:59.999999Z", "met"), ("2021-06-09T22:00:00Z", "missed")]
+    )
+    def test_a_long_order_by_a_program_can_be_cancelled_within_eight_days(self, account, asked, status):
+        """An order through the API for more than six months brings a deadline; a short one does not."""
+        long = {"from": "2021-07-01", "to": "2022-06-30", "channel": "api"}
+        account.tell("2021-06-01T10:00:00Z", "reservation.ordered", "ACC-1/reservation/r1", long)
+        account.tell(
+            "2021-06-01T10:00:00Z",
+            "reservation.ordered",
+            "ACC-1/reservation/r2",
+            {**long, "to": "2021-08-31"},
+        )
+        account.tell(asked, "reservation.cancellation_requested", "ACC-1/reservation/r1", {"reason": "x"})
+        (row,) = rows(account, "2021-07-01T00:00:00Z")
+        assert (row["subject"], row["at"], row["status"]) == (
+            "ACC-1/reservation/r1",
+            "2021-06-09T22:00:00Z",
+            status,
+        )

@@ -109,3 +109,21 @@ class TestFacts:
         """An unknown subject is refused by name."""
         with pytest.raises(NotRecordedError, match="R-9"):
             _explained(told, "ACC-1/reserve/R-9")
+
+
+def test_interest_is_explained_by_its_days(registry):
+    """The explanation of late interest shows its days: principal, rate, amount, and the amount of each day."""
+    registry.opened()
+    registry.tell(
+        "2025-03-03T09:00:00Z",
+        "invoice.issued",
+        "ACC-1/invoice/F1",
+        {"total": "1200", "issue_date": "2025-03-03"},
+    )
+    answer = registry.answers.explain(
+        "ACC-1/invoice/F1", as_of=instants.parse_instant("2025-03-13T12:00:00Z")
+    )
+    (told,) = [row for row in answer["conclusions"] if row["path"] == "/0/late_interest"]
+    (days,) = told["details"]
+    assert (days["from"], days["to"], days["days"], days["rate"]) == ("2025-03-04", "2025-03-13", 10, "13.15")
+    assert days["per_day"] == "0.432328767123287671"

@@ -20,6 +20,7 @@ INVENTED = {
     "minimum_seconds = 3600": "minimum_seconds = 60",
     "convenience_clear_days = 15": "convenience_clear_days = 30",
     "remedy_clear_days = 7": "remedy_clear_days = 10",
+    'name = "SLA8.load_balancer"\nservices = ["lbu"]\nfed_by = ["lbu"]\nmeasure = "availability"\npromised = "99.8"': 'name = "SLA8.load_balancer"\nservices = ["lbu"]\nfed_by = ["lbu"]\nmeasure = "availability"\npromised = "99.95"',
 }
 EFFECTIVE = "2026-12-31T23:00:00Z"  # midnight in Paris
 
@@ -120,6 +121,29 @@ class TestVersions:
             )
         december, january = registry.ask("usage", "2027-02-01T00:00:00Z")["result"]
         assert (december["billed"]["value"], january["billed"]["value"]) == ("3600", "60")
+
+    def test_service_levels_follow_their_window(self, registry, invented):
+        """December is judged by the old promise, January by the new one."""
+        accepted(registry)
+        published(registry)
+        for name, day in (("m1", "2026-12-10"), ("m2", "2027-01-10")):
+            registry.mail(f"{day}T11:00:00Z", f"ACC-1/mail/{name}")
+            outage = {"unavailable_from": f"{day}T08:00:00Z", "unavailable_to": f"{day}T10:00:00Z"}
+            registry.tell(
+                f"{day}T11:00:00Z",
+                "reserve.notified",
+                f"ACC-1/reserve/{name}",
+                {"service": "lbu", "evidence": ["graph"], **outage},
+                mail=f"ACC-1/mail/{name}",
+            )
+        windows = registry.ask("sla", "2027-01-20T00:00:00Z")["result"]["windows"]
+        promised = {
+            row["period"]["from"]: row["promised"]
+            for row in windows
+            if row["commitment"] == "SLA8.load_balancer"
+        }
+        assert promised["2027-01-01"] == "99.95"
+        assert promised.get("2026-12-01", "99.8") == "99.8"
 
     def test_a_version_not_known_here_binds_and_is_named(self, registry):
         """Its name is told; answers are decided under the last version known, and a remark says so."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from ledger import instants, money
+from ledger import money
 from ledger.contract.clauses.contestation import DISPUTED_READINGS, Contested, disputed_of
 from ledger.contract.clauses.payment import (
     LATENESS_READINGS,
@@ -31,22 +31,16 @@ from ledger.contract.readings import choice, weighed
 from ledger.contract.terms import InForce
 
 EURO = "EUR"
-_CREDIT_YEARS = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """A service-level credit: usable from ``granted_at``, for one year from the stamp of its claim."""
+    """A service-level credit: usable from ``granted_at``, and before ``expires_at``."""
 
     fact: Reason
     granted_at: datetime
-    claimed_at: datetime
+    expires_at: datetime
     amount: Decimal
-
-    @property
-    def expires_at(self) -> datetime:
-        """The first instant too late to use it."""
-        return instants.end_of_years(instants.paris_date(self.claimed_at), _CREDIT_YEARS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,10 +92,10 @@ def time_to_claim(last_day: date, terms: InForce, readings: Readings) -> instant
     return instants.act_within_clear_days(last_day, days, moved=choice(readings, "R4") > 1)
 
 
-def expires_at(claim: PenaltyClaim, terms: InForce) -> datetime:
+def expires_at(claimed_at: datetime, terms: InForce) -> datetime:
     """The first instant too late to use a credit: it is « valable pendant une durée de 1 (un) an »."""
-    years = terms.at(claim.stamped_at).penalties.credit_years
-    return instants.end_of_years(instants.paris_date(claim.stamped_at), years)
+    years = terms.at(claimed_at).penalties.credit_years
+    return instants.end_of_years(instants.paris_date(claimed_at), years)
 
 
 @dataclass

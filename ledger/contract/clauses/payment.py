@@ -198,15 +198,21 @@ class Segment:
     missing: MissingRate | None = None
     facts: tuple[Reason, ...] = ()
 
+    @property
+    def days(self) -> int:
+        """How many days, both ends included."""
+        return (self.last - self.first).days + 1
+
     def to_json(self) -> dict[str, Any]:
-        """As in the answer; the amount with at most 18 decimals, the rest cut off."""
+        """As in the answer; amounts with at most 18 decimals, the rest cut off."""
         return {
             "from": self.first,
             "to": self.last,
-            "days": (self.last - self.first).days + 1,
+            "days": self.days,
             "principal": self.principal,
             "rate": self.rate,
             "amount": None if self.amount is None else money.unrounded(self.amount),
+            "per_day": None if self.amount is None else money.unrounded(self.amount / self.days),
         }
 
 

@@ -21,7 +21,9 @@ Admissibility = Literal["admissible", "inadmissible"]
 ERROR_READINGS = ("R4", "R16")
 NOTE_READINGS = (*ERROR_READINGS, "R9")
 
-_AUTOMATIC = frozenset({"api", "cockpit"})
+AUTOMATIC = frozenset({"api", "cockpit"})
+"""The channels through which programs order (art. 3.6.1)."""
+
 _ONE_DAY = timedelta(days=1)
 
 
@@ -94,7 +96,7 @@ def failed_conditions(order: Order, terms: InForce, readings: Readings) -> list[
         return []
     used_before = any(at <= request.at for _, at, _ in order.uses)
     conditions = {
-        "automatic_order": order.channel in _AUTOMATIC,
+        "automatic_order": order.channel in AUTOMATIC,
         "within_8_days": request.at < time_to_request(order, terms, readings),
         "over_6_months": is_long(order, terms),
         "no_third_party_commitment": not request.third_party_commitment,
