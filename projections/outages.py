@@ -9,7 +9,7 @@ from typing import Any
 
 from ledger import instants
 from ledger.contract.clauses.downtime import Maintenance, Place, Trouble
-from ledger.contract.clauses.levels import BetaUse
+from ledger.contract.clauses.levels import BetaUse, month_bit
 from ledger.contract.clauses.usage import region_of
 from ledger.contract.clauses.windows import Interval
 from ledger.contract.clauses.zones import Named, Zones
@@ -202,7 +202,8 @@ class Metered:
 
     terms: Terms
     places: Places
-    _plain: set[tuple[str, str | None, str]] = field(default_factory=set)
+    _plain: dict[tuple[str, str | None], int] = field(default_factory=dict)
+    _bits: dict[str, int] = field(default_factory=dict)
     _betas: dict[tuple[str, int], _Beta] = field(default_factory=dict)
     _lengths: dict[str, int] = field(default_factory=dict)
     _tariffs: dict[tuple[str, str | None], list[tuple[datetime, Reason, bool]]] = field(default_factory=dict)
@@ -239,8 +240,9 @@ class Metered:
             span = Interval(start, end + _INSTANT)
             self._betas[fact.subject, number] = _Beta(Cited.of(fact), service, resource_id, month, span)
         else:
-            self._plain.add((service, resource_id, month))
-            self._plain.add((service, None, month))
+            bit = self._bits.get(month) or self._bits.setdefault(month, month_bit(month))
+            for key in ((service, resource_id), (service, None)):
+                self._plain[key] = self._plain.get(key, 0) | bit
 
     def _service(self, name: str) -> str:
         if name not in self._names:
@@ -280,4 +282,4 @@ class Metered:
             for key in self._tariffs
             if key[1] is None and (found := self._tariff(key, as_of)) is not None
         }
-        return BetaUse(spans, frozenset(self._plain), facts, tariffs)
+        return BetaUse(spans, self._plain, facts, tariffs)

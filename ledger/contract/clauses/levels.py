@@ -47,6 +47,7 @@ MEASURED_BY_TIME = frozenset({"availability", "iops"})
 """Promises whose breach is a length of time; durability and latency are not."""
 
 _HUNDRED = 100
+_FIRST_YEAR = 1900  # no instant of a fact is earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +59,29 @@ class Target:
     resource_id: str | None
 
 
+def month_bit(month: str) -> int:
+    """A month such as ``2021-06`` as one bit, so that the months of many resources take little room."""
+    year, number = month.split("-")
+    return 1 << (12 * (int(year) - _FIRST_YEAR) + int(number))
+
+
 @dataclass(frozen=True, slots=True)
 class BetaUse:
     """When services were metered as Beta, by (service, resource) and by month of Paris.
 
-    ``spans`` holds the first and last instant metered as Beta, ``plain`` where something was metered
-    that is not. Without a resource the key stands for all of them.
+    ``spans`` holds the first and last instant metered as Beta, ``plain`` the months in which something was
+    metered that is not, each by its ``month_bit``. Without a resource the key stands for all of them.
     """
 
     spans: Mapping[tuple[str, str | None], Mapping[str, Interval]] = field(default_factory=dict)
-    plain: frozenset[tuple[str, str | None, str]] = frozenset()
+    plain: Mapping[tuple[str, str | None], int] = field(default_factory=dict)
     facts: Mapping[tuple[str, str | None], Reason] = field(default_factory=dict)
     tariffs: Mapping[str, tuple[Reason, bool]] = field(default_factory=dict)
 
     def only(self, key: tuple[str, str | None], window: Window) -> Reason | None:
         """What tells that the whole window is of a Beta service; ``None`` when it is not."""
         months = window.months
-        if any((*key, month) in self.plain for month in months):
+        if any(self.plain.get(key, 0) & month_bit(month) for month in months):
             return None
         if any(month in self.spans.get(key, ()) for month in months):
             return self.facts[key]
