@@ -160,8 +160,9 @@ def _under_article_7(facts: list[Recorded]) -> bool:
 
 
 def _blocked(facts: list[Recorded], as_of: datetime) -> Interval:
+    imposed = next(fact.legal_time for fact in facts if fact.type == "suspension.imposed")
     ends = [fact.legal_time for fact in facts if fact.type == "suspension.lifted"]
-    return Interval(facts[0].legal_time, min(ends, default=as_of + _INSTANT))
+    return Interval(imposed, min(ends, default=as_of + _INSTANT))
 
 
 def _claim(fact: Recorded, data: SlaClaimed, known: set[str], terms: Terms) -> PenaltyClaim:
