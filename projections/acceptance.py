@@ -122,7 +122,9 @@ class Deliveries:
             self._early.setdefault(fact.subject, []).append(fact)
 
     def _correct(self, fact: Recorded) -> None:
-        self._replaced.setdefault(fact.subject, set()).update(fact.fields["data"].get("replaces", ()))
+        written = self._lengths[fact.subject]
+        named = fact.fields["data"].get("replaces", ())
+        self._replaced.setdefault(fact.subject, set()).update(number for number in named if number < written)
         self._enter(fact, corrected=True)
 
     def _enter(self, fact: Recorded, *, corrected: bool) -> None:

@@ -10,7 +10,7 @@ from ledger.contract.clauses.formation import Acceptance, Information, Step, Sub
 from ledger.contract.clauses.notices import FormalNotice
 from ledger.contract.clauses.notification import ClientMail, Letter
 from ledger.contract.clauses.suspension import Grounds, Suspension, Verification
-from ledger.facts.accounts import AccountCorrected, AccountInformation, AccountOpened
+from ledger.facts.accounts import AccountCorrected, AccountEmailChanged, AccountInformation, AccountOpened
 from ledger.facts.agreements import ContractAccepted, VerificationClosed
 from ledger.facts.endings import FormalNoticeSent, TerminationNotified
 from ledger.facts.mail import MailReceived
@@ -79,6 +79,8 @@ class Dossier:
             self.mails[fact.subject] = fact
         elif isinstance(fact.data, AccountInformation):
             self._inform(fact, fact.data)
+        elif isinstance(fact.data, AccountEmailChanged):
+            self._inform(fact, AccountInformation(email=fact.data.email))
         elif fact.type in SUSPENSION_TYPES:
             self.suspended.take(fact)
         elif fact.type == "abuse.found":
@@ -94,7 +96,7 @@ class Dossier:
             self.known |= {name for name in _IDENTIFICATION if getattr(told, name) is not None}
         self.missing = tuple(name for name in ("email", *_IDENTIFICATION) if name not in self.known)
         self.informed.append(fact)
-        if fact.type == "account.corrected" and self.known != had:
+        if fact.type in ("account.corrected", "account.email_changed") and self.known != had:
             self.completed = fact
 
     def subscription(self) -> Subscription:
@@ -128,13 +130,19 @@ class Dossier:
         )
 
     def _unproven(self) -> Iterable[Recorded]:
-        """Procedures closed without verification, until OUTSCALE validates the account again."""
+        """Procedures closed without verification, until OUTSCALE verifies or validates the account."""
+        closed = [
+            (facts[-1], data.outcome)
+            for facts in self.by_subject.values()
+            if isinstance(data := facts[-1].data, VerificationClosed)
+        ]
         validated = self.last.get("account.validated")
-        for facts in self.by_subject.values():
-            data = facts[-1].data
-            refused = isinstance(data, VerificationClosed) and data.outcome in ("not_probative", "unanswered")
-            if refused and (validated is None or validated.legal_time < facts[-1].legal_time):
-                yield facts[-1]
+        cleared = [fact.legal_time for fact, outcome in closed if outcome in (None, "verified")]
+        cleared += [] if validated is None else [validated.legal_time]
+        last = max(cleared, default=None)
+        for fact, outcome in closed:
+            if outcome in ("not_probative", "unanswered") and (last is None or last < fact.legal_time):
+                yield fact
 
     def relation(self) -> Relation:
         """Everything that the state of the contract rests on."""

@@ -73,7 +73,7 @@ class File:
             if isinstance(data, InvoiceDisputed):
                 disputes.append(Dispute(fact, fact.legal_time, fact.not_after, data.amount))
             elif isinstance(data, InvoiceDisputeSettled):
-                settlements.append(Settlement(fact, fact.legal_time, data.outcome))
+                settlements.append(Settlement(fact, fact.legal_time, data.outcome, data.amount))
         return Contested(self.invoice(), tuple(disputes), tuple(settlements))
 
     def invoice(self) -> Invoice:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from ledger.clock.letters import normalised
+from ledger.facts.personal import normalised
 from ledger.facts.recorded import Recorded
 
 _PAGE = 5_000

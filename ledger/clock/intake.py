@@ -15,11 +15,12 @@ from typing import Any
 from ledger import instants
 from ledger.clock.acknowledgements import Acknowledger, Due, compose
 from ledger.clock.addresses import AddressBook
-from ledger.clock.letters import Letter, normalised, read_letter
+from ledger.clock.letters import Letter, read_letter
 from ledger.clock.message import Outgoing, read_stored
 from ledger.clock.queue_id import decode
 from ledger.errors import ConflictingFactError, MalformedFactError, WrongCallError
 from ledger.facts.envelope import Draft, parse_events
+from ledger.facts.personal import normalised
 
 Record = Callable[[Sequence[Draft]], Any]
 Deliver = Callable[[Outgoing, str], tuple[str, str]]

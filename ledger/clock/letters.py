@@ -16,6 +16,8 @@ from email.message import Message
 from email.parser import BytesParser
 from email.utils import getaddresses
 
+from ledger.facts.personal import normalised
+
 LONGEST_TEXT = 2_000
 MOST_RECIPIENTS = 50
 _PARSER = BytesParser(policy=policy.compat32)
@@ -96,12 +98,6 @@ def _addresses(message: Message, *names: str) -> tuple[str, ...]:
     values = [_decoded(value) for name in names for value in _raw_headers(message, name)]
     found = [address for _, address in getaddresses(values) if "@" in address]
     return tuple(dict.fromkeys(normalised(address) for address in found))
-
-
-def normalised(address: str) -> str:
-    """An address for comparison: its domain has no case (RFC 5321 §2.4), its local part keeps its own."""
-    local, separator, domain = address.strip().strip("<>").rpartition("@")
-    return f"{local}{separator}{domain.lower()}"
 
 
 def _is_automatic(message: Message) -> bool:

@@ -38,8 +38,19 @@ def sealed(data: Mapping[str, Any], personal: Mapping[PersonalPath, Personal], s
     """The data with a commitment in place of each personal value."""
     result = dict(data)
     for path, mark in personal.items():
-        result = _replace(result, path, mark.retention, seal)
+        result = _replace(result, path, mark.retention, _of_addresses(seal) if mark.address else seal)
     return result
+
+
+def normalised(address: str) -> str:
+    """An address for comparison: its domain has no case (RFC 5321 §2.4), its local part keeps its own."""
+    local, separator, domain = address.strip().strip("<>").rpartition("@")
+    return f"{local}{separator}{domain.lower()}"
+
+
+def _of_addresses(seal: Seal) -> Seal:
+    """Seal an address so that one mailbox has one commitment, however its domain is written."""
+    return lambda retention, address: seal(retention, normalised(address))
 
 
 def _replace(node: Any, path: PersonalPath, retention: Retention, seal: Seal) -> Any:  # noqa: ANN401 - JSON

@@ -199,7 +199,7 @@ def usable_credits(account: Account, as_of: datetime) -> Conclusion[Decimal]:
 
 def _left(granted: Iterable[Credit], uses: Sequence[Use], as_of: datetime) -> Decimal:
     """What uses leave: each takes from the oldest credits usable at its own instant."""
-    credits_ = sorted(granted, key=lambda credit: credit.granted_at)
+    credits_ = sorted(granted, key=lambda credit: (credit.expires_at, credit.granted_at))
     left = [credit.amount for credit in credits_]
     for use in sorted(uses, key=lambda use: use.used_at):
         wanted = use.amount

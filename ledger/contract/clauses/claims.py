@@ -88,8 +88,9 @@ class Judged:
 
 def time_to_claim(last_day: date, terms: InForce, readings: Readings) -> instants.ClearDays:
     """The two ends of the clear days after a period, whose last day is the day that does not count (R4)."""
-    days = terms.at(instants.paris_midnight(last_day)).claim.claim_clear_days
-    return instants.act_within_clear_days(last_day, days, moved=choice(readings, "R4") > 1)
+    of_period = terms.at(instants.paris_midnight(last_day))
+    moved = of_period.delays.moved_to_working_day or choice(readings, "R4") > 1
+    return instants.act_within_clear_days(last_day, of_period.claim.claim_clear_days, moved=moved)
 
 
 def expires_at(claimed_at: datetime, terms: InForce) -> datetime:

@@ -47,6 +47,7 @@ class Settlement:
     fact: Reason
     stamped_at: datetime
     outcome: Outcome
+    amount: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,18 @@ def disputed_of(contested: Contested, terms: InForce, readings: Readings) -> Dec
     return money.at_least_cents(min(money.exact_sum(dispute.amount or money.NIL for dispute in live), total))
 
 
+def upheld_of(contested: Contested, total: Decimal) -> Decimal:
+    """What settlements upheld: what they name, else what was disputed before them."""
+    upheld = money.NIL
+    for settlement in contested.settlements:
+        if settlement.outcome == "rejected":
+            continue
+        earlier = [row.amount for row in contested.disputes if row.stamped_at <= settlement.stamped_at]
+        disputed = total if None in earlier else money.exact_sum(row for row in earlier if row is not None)
+        upheld = money.exact_sum((upheld, disputed if settlement.amount is None else settlement.amount))
+    return min(upheld, total)
+
+
 @clause("15.3")
 def accepted_amount(
     contested: Contested, terms: InForce, as_of: datetime, readings: Readings
@@ -200,6 +213,7 @@ def accepted_amount(
         if as_of < contestable_until(contested.invoice, terms, chosen):
             return Conclusion(money.NIL, contested.invoice.reasons)
         held = disputed_of(contested, terms, chosen) if standing == "disputed" else money.NIL
-        return Conclusion(money.exact_sum((total, -held)), contested.invoice.reasons)
+        left = money.exact_sum((total, -held, -upheld_of(contested, total)))
+        return Conclusion(max(left, money.NIL), contested.invoice.reasons)
 
     return weighed(readings, DISPUTED_READINGS, conclude)

@@ -42,10 +42,15 @@ class Subscription:
 
     @property
     def route(self) -> Route | None:
-        """By which of the three ways of art. 3.4, as far as the record says."""
-        if self.accepted is not None:
-            return self.accepted.route
-        return None if self.order_form is None else "order_form"
+        """By which of the three ways of art. 3.4, as far as the record says: the one that came first.
+
+        What an accepted order form has formed stays formed, whatever is accepted by Internet later.
+        """
+        if self.accepted is None:
+            return None if self.order_form is None else "order_form"
+        if self.order_form is not None and self.order_form.at < self.accepted.at:
+            return "order_form"
+        return self.accepted.route
 
 
 @clause("3.4")

@@ -73,8 +73,9 @@ def reservation_firm(order: Order) -> Conclusion[bool]:
 
 def time_to_request(order: Order, terms: InForce, readings: Readings) -> datetime:
     """The first instant too late to ask for cancellation (art. 3.6.2; R4)."""
-    days = terms.at(order.ordered_at).error_order.request_days
-    moved = choice(readings, "R4") > 1
+    of_order = terms.at(order.ordered_at)
+    moved = of_order.delays.moved_to_working_day or choice(readings, "R4") > 1
+    days = of_order.error_order.request_days
     return instants.end_of_days(instants.paris_date(order.ordered_at), days, moved=moved)
 
 

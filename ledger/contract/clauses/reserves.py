@@ -257,8 +257,9 @@ def claim_limit(last_day: date, terms: InForce, readings: Readings) -> datetime:
 
     « Le CLIENT disposera d’un délai de 5 (cinq) jours francs à compter de la fin de la période considérée »
     """
-    days = terms.at(instants.paris_midnight(last_day)).claim.claim_clear_days
-    delay = instants.act_within_clear_days(last_day, days, moved=choice(readings, "R4") > 1)
+    of_period = terms.at(instants.paris_midnight(last_day))
+    moved = of_period.delays.moved_to_working_day or choice(readings, "R4") > 1
+    delay = instants.act_within_clear_days(last_day, of_period.claim.claim_clear_days, moved=moved)
     return delay.forfeit_after if choice(readings, "R3") == 1 else delay.act_by
 
 
