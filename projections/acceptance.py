@@ -84,12 +84,14 @@ def _delivery(slice_: Slice, reserves: Reserves, question: Question) -> dict[str
 
 
 def _reserve(reserve: Reserve, reserves: Reserves, question: Question) -> dict[str, Any]:
+    worth = reserves.worth(reserve, question.readings)
     return {
         "subject": reserve.fact.subject,
         "stamped_at": reserve.stamped_at,
         "service": reserve.named,
         "resource_id": reserve.resource_id,
-        "covers": reserves.worth(reserve, question.readings).covers,
+        "covers": worth.covers,
+        "doubtful_before": worth.doubtful_before,
         "coverage": reserve_coverage(reserve, reserves, question.readings),
         "status": standing(reserve, reserves, question.readings),
     }

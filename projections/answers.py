@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -71,6 +71,7 @@ class Asked:
     as_of_source: str
     terms: str
     remarks: tuple[str, ...]
+    opened: bool
 
 
 class Answers:
@@ -247,20 +248,25 @@ class Answers:
         scope = Scope(
             account or COMMON, at, size if known is None else min(size, self._record.position_known_at(known))
         )
-        agreement = self._agreement(scope, readings)
+        agreement, opened = self._agreement(scope, readings)
         terms = binding(agreement)
         question = Question(scope.account, at, readings, terms, agreement, limit, after)
-        return Asked(question, scope, known, source, terms.version_at(at), _remarks(terms))
+        return Asked(question, scope, known, source, terms.version_at(at), _remarks(terms), opened)
 
-    def _agreement(self, scope: Scope, readings: Readings) -> Agreement:
-        """What tells which terms bind the account; without the view of it, the current ones do."""
-        if TERMS.name not in self._projections:
-            return Agreement()
+    def _agreement(self, scope: Scope, readings: Readings) -> tuple[Agreement, bool]:
+        """What tells which terms bind the account, and whether it is open yet.
+
+        Without the view of it the current terms bind; what belongs to no account is always open.
+        """
+        if TERMS.name not in self._projections or scope.account == COMMON:
+            return Agreement(), True
         found = Agreements()
         with self._follower.facts(TERMS.name, scope) as facts:
             for fact in facts:
                 found.take(fact)
-        return with_consumption(found.agreement(readings), lambda instant: self._consumed(scope, instant))
+        agreement = found.agreement(readings)
+        opened = "account.opened" in found.dossier.first
+        return with_consumption(agreement, lambda instant: self._consumed(scope, instant)), opened
 
     def _consumed(self, scope: Scope, instant: datetime) -> Recorded | None:
         """The first delivery recorded after ``instant`` of something consumed after it."""
@@ -279,8 +285,12 @@ class Answers:
         but: Collection[int] = (),
     ) -> Any:  # noqa: ANN401 - any JSON shape
         """The bare result of a projection, with ``Conclusion`` objects in place."""
-        with self._follower.facts(name, asked.scope, without=without, but=but) as facts:
-            return self.projection(name).answer(seen.each(facts), asked.question)
+        projection = self.projection(name)
+        if not asked.opened:
+            return projection.answer(iter(()), replace(asked.question, agreement=Agreement(), after=None))
+        ahead = getattr(projection, "common_first", False)
+        with self._follower.facts(name, asked.scope, without=without, but=but, common_first=ahead) as facts:
+            return projection.answer(seen.each(facts), asked.question)
 
     def envelope(self, asked: Asked, seen: Witnessed) -> dict[str, Any]:
         """What every answer says beside its result."""

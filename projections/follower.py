@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 
 import orjson
@@ -206,17 +206,19 @@ class Follower:
         without: str = "",
         but: Collection[int] = (),
         since: datetime | None = None,
+        common_first: bool = False,
     ) -> Iterator[Iterator[Recorded]]:
         """The facts that a projection is asked about, in order of legal time, then position, read once.
 
-        ``since`` leaves out those whose legal time is earlier.
+        ``since`` leaves out those whose legal time is earlier; ``common_first`` puts those that belong to
+        no account before the others.
 
         Facts of the type ``without`` are left unread, except at the positions ``but``. The view must
         have followed up to ``scope.end``.
         """
         connection = self._begin_reading(name, scope.end)
         try:
-            places = self._places(name, scope, without, frozenset(but), since)
+            places = self._places(name, scope, without, frozenset(but), since, common_first=common_first)
             found = self._read(places)
             if _ATTRIBUTED in self._projections[name].types:
                 found = (fact for fact in found if _is_whose(fact, scope.account))
@@ -281,19 +283,27 @@ class Follower:
             yield from self._record.facts_at(page[first : first + FACTS_IN_MEMORY])
 
     def _places(
-        self, name: str, scope: Scope, without: str, but: frozenset[int], since: datetime | None
+        self,
+        name: str,
+        scope: Scope,
+        without: str,
+        but: frozenset[int],
+        since: datetime | None,
+        *,
+        common_first: bool,
     ) -> Iterator[Place]:
         """Where the facts of the account, of no account, and of the mails that are the account's lie."""
         number, until = self._number(name), to_microseconds(scope.as_of)
         times = (-(2**62) if since is None else to_microseconds(since), until)
         unread = self._id(without)
-        return heapq.merge(
-            *(
-                self._stream(number, f"= {owner}", times, scope.end, unread, but)
-                for owner in (self._id(scope.account), self._id(COMMON))
-            ),
-            self._stream(number, self._mails(number, scope, until), times, scope.end, unread, but),
+        account, common = (
+            self._stream(number, f"= {owner}", times, scope.end, unread, but)
+            for owner in (self._id(scope.account), self._id(COMMON))
         )
+        mails = self._stream(number, self._mails(number, scope, until), times, scope.end, unread, but)
+        if common_first:
+            return chain(common, heapq.merge(account, mails))
+        return heapq.merge(account, common, mails)
 
     def _stream(
         self,

@@ -18,7 +18,6 @@ from ledger.contract.clauses.claims import (
     earns,
     expires_at,
     standing,
-    time_to_claim,
 )
 from ledger.contract.clauses.downtime import Maintenance, maintenance_notice
 from ledger.contract.clauses.levels import (
@@ -36,7 +35,7 @@ from ledger.contract.clauses.penalties import (
     total_penalty,
     window_penalty,
 )
-from ledger.contract.clauses.reserves import Reserve, Reserves
+from ledger.contract.clauses.reserves import Reserve, Reserves, time_to_claim
 from ledger.contract.clauses.windows import Interval
 from ledger.contract.readings import check
 from ledger.contract.terms import Terms

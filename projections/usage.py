@@ -51,13 +51,17 @@ class _Day(NamedTuple):
 
 
 class _Slot(NamedTuple):
-    """What is added up together: one resource type in one place, on one day."""
+    """What is added up together: one resource type in one place, on one day.
+
+    ``named`` is the resource itself, where a suspension has named it.
+    """
 
     service: str
     resource: str | None
     subregion: str | None
     unit: str
     beta: bool
+    named: str | None
     day: _Day
 
 
@@ -95,11 +99,11 @@ class Usage:
 
     Everything in it is ``indicative``: what the meters said, at the public tariff of the Region. Each row
     of its ``because`` names at most ``MOST_CITED`` deliveries. Memory grows with resource types × days,
-    and by some bytes for each entry, kept so that a correction can take it back. A price that changes
-    within a day, published after that day was metered, counts from the next day on.
+    and by some bytes for each entry, kept so that a correction can take it back.
     """
 
     name = "usage"
+    common_first = True  # a price published late still divides the day on which it takes effect
     types = frozenset(
         {
             "account.opened",
@@ -126,15 +130,15 @@ class Usage:
                     meters.take(fact)
                 elif fact.type in SUSPENSION_TYPES:
                     suspensions.take(fact)
-                    meters.divide(fact.legal_time)
+                    meters.divide(fact.legal_time, fact.fields["data"].get("scope", ()))
                 elif changed_at := tariff.take(fact):
                     meters.divide(changed_at)
-        stopped = unbilled(row for row in suspensions.all() if not row.scope)
+        stopped = unbilled(suspensions.all())
         return [_row(row, use, question) for row, use in _rows(meters, tariff, stopped, question)]
 
 
 def _row(row: _Row, use: MonthlyUse, question: Question) -> dict[str, Any]:
-    portions, terms = use.portions(question.readings), question.terms.at(_begins(row.month))
+    portions, terms = use.portions(question.readings), question.terms.at(use.began)
     amount = usage_amount(use, terms, question.readings)
     prices = {portion.price for portion in portions if portion.price is not None}
     return {
@@ -162,26 +166,24 @@ def _row(row: _Row, use: MonthlyUse, question: Question) -> dict[str, Any]:
     }
 
 
-def _begins(month: str) -> datetime:
-    """The first instant of a month (UTC): what it is billed by are the terms in force then."""
-    return instants.utc_midnight(date.fromisoformat(f"{month}-01"))
-
-
 def _rows(
     meters: _Meters, tariff: _Tariff, stopped: Sequence[Suspension], question: Question
 ) -> list[tuple[_Row, MonthlyUse]]:
     """Group what was metered into rows, under both answers to R21; those of the chosen one are shown."""
     portions: dict[tuple[_Row, int], list[Portion]] = defaultdict(list)
     cited: dict[tuple[_Row, int], set[Reason]] = defaultdict(set)
+    began: dict[_Row, datetime] = {}
     for slot, quantity, facts in meters.slots():
         region = region_of(slot.subregion, tariff.account_region)
         price = tariff.price(slot, region)
         beta = slot.beta or (price is not None and price.beta)
+        service, start = tariff.service_named(slot.service), slot.day.start
+        names = {slot.service, service, slot.resource, slot.named}
+        wrongly = [found for found in stopped if found.holds_at(start) and found.covers(names)]
         for option in (1, 2):
-            wrongly = [found for found in stopped if found.holds_at(slot.day.start)]
-            row = _Row(
-                slot.day.month(option), region, slot.service, slot.resource, slot.unit, beta, bool(wrongly)
-            )
+            month = slot.day.month(option)
+            row = _Row(month, region, service, slot.resource, slot.unit, beta, bool(wrongly))
+            began[row] = min(start, began.get(row, start))
             portions[row, option].append(Portion(quantity, price))
             cited[row, option].update(facts)
             cited[row, option].update(fact for found in wrongly for fact in found.reasons)
@@ -196,6 +198,7 @@ def _rows(
                 row.unit,
                 row.beta,
                 {option: _merged(portions[row, option]) for option in (1, 2) if (row, option) in portions},
+                began[row],
                 tuple(sorted(cited[row, chosen], key=lambda fact: fact.position)[:MOST_CITED]),
                 row.suspended_wrongly,
             ),
@@ -219,12 +222,13 @@ class _Meters:
     """
 
     def __init__(self) -> None:
-        self._slots: dict[tuple[str, str | None, str | None, str, bool, _Day], int] = {}
+        self._slots: dict[tuple[str, str | None, str | None, str, bool, str | None, _Day], int] = {}
         self._sums: list[Decimal] = []
         self._entries: list[int] = []
         self._cited: list[list[Reason]] = []
         self._days: dict[str, _Day] = {}
         self._changes: list[datetime] = []
+        self._named: set[str] = set()
         self._added: dict[str, list[tuple[array[int], str]]] = {}
         self._early: dict[str, list[Recorded]] = {}
 
@@ -243,7 +247,7 @@ class _Meters:
             self._early.setdefault(subject, []).append(fact)
 
     def _add(self, fact: Recorded) -> None:
-        sums, slots, days, counts = self._sums, self._slots, self._days, self._entries
+        sums, slots, days, counts, named = self._sums, self._slots, self._days, self._entries, self._named
         fields = fact.fields
         numbers, quantities = array("I"), []
         for entry in fields["data"].get("entries", ()):
@@ -255,6 +259,7 @@ class _Meters:
                 get("subregion"),
                 entry["unit"],
                 get("beta", False),
+                resource if named and (resource := get("resource_id")) in named else None,
                 day,
             )
             slot = slots.get(key)
@@ -276,9 +281,13 @@ class _Meters:
                 cited = cited or Cited.of(fact)
                 reasons.append(cited)
 
-    def divide(self, instant: datetime) -> None:
-        """Add up apart what starts before and after an instant of a day: a price changes there."""
+    def divide(self, instant: datetime, named: Iterable[str] = ()) -> None:
+        """Add up apart what starts before and after an instant of a day, and the resources ``named``.
+
+        A price changes there, or a suspension begins or ends.
+        """
         insort(self._changes, instant)
+        self._named.update(named)
         self._days.clear()
 
     def _day(self, start: str) -> _Day:
@@ -344,7 +353,7 @@ class _Tariff:
             self.account_region = data.get("region", self.account_region)
             return None
         starts, within_a_day = _starts(data["effective"])
-        key = self._terms.service_named(data["service"]), data.get("resource"), data.get("region")
+        key = self.service_named(data["service"]), data.get("resource"), data.get("region")
         self._prices.setdefault(key, []).append(
             Price(
                 Cited.of(fact),
@@ -358,12 +367,16 @@ class _Tariff:
         )
         return starts if within_a_day else None
 
+    def service_named(self, name: str) -> str:
+        """What the contract calls a service: the name of a row of the answer."""
+        return self._terms.service_named(name)
+
     def price(self, slot: _Slot, region: str | None) -> Price | None:
         """The price in force when a slot was consumed: the resource's own, else the service's.
 
         A price of another Region does not count; one that names no Region is of every Region.
         """
-        service = self._terms.service_named(slot.service)
+        service = self.service_named(slot.service)
         for resource in dict.fromkeys((slot.resource, None)):
             for place in dict.fromkeys((region, None)):
                 price = in_force(self._prices.get((service, resource, place), ()), slot.unit, slot.day.start)

@@ -16,8 +16,10 @@ from ledger import instants
 
 # ruff: noqa: DTZ001 - naive instants are how this implementation stays independent of the zone data
 DAYS_IN_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-INSTANTS = st.datetimes(datetime(2001, 1, 1), datetime(2036, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))
-DATES = st.dates(date(2001, 1, 1), date(2036, 1, 1))
+# From 2009: from 2005 to 2007 Whit Monday was the day of solidarity, which the library takes for a working
+# day and the article does not; the terms are of 2021, so the question never arises.
+INSTANTS = st.datetimes(datetime(2009, 1, 1), datetime(2036, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))
+DATES = st.dates(date(2009, 1, 1), date(2036, 1, 1))
 COUNTS = st.integers(0, 400)
 
 

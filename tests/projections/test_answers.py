@@ -57,7 +57,7 @@ class TestTwoTimes:
         assert [row["type"] for row in answer["result"]] == ["account.opened"]
         assert answer["position"] == 1
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
         before=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 5)), max_size=8),
         after=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 5)), max_size=8),
@@ -88,7 +88,7 @@ class TestTwoTimes:
         assert all(answers == asked[0] for answers in asked)
         registry.close()
 
-    @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
         order=st.permutations(range(6)),
         mails=st.lists(st.integers(0, 90), min_size=6, max_size=6, unique=True),

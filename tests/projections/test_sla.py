@@ -679,7 +679,7 @@ def histories(draw: st.DrawFn) -> list[Recorded]:
 class TestProperties:
     """What holds for every history."""
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(histories())
     def test_credits_never_exceed_their_caps(self, facts: list[Recorded]) -> None:
         """All credits of a month are at most 30 % of its invoice, and at most CAcm, to the cent of each."""
@@ -696,7 +696,7 @@ class TestProperties:
         assert Decimal(answer["capped_penalty"]["value"]) <= most
         assert Decimal(answer["capped_penalty"]["value"]) <= Decimal(answer["total_penalty"]["value"])
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(histories())
     def test_claims_never_earn_more_than_the_penalties(self, facts: list[Recorded]) -> None:
         """However reserves are spread over claims, credits stay within the penalties before the caps."""
@@ -704,7 +704,7 @@ class TestProperties:
         earned = [Decimal(value) for value in values(answer["claims"], "credit")]
         assert sum(earned) <= Decimal(answer["total_penalty"]["value"]) + Decimal("0.01") * len(earned)
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(histories(), st.integers(0, 700))
     def test_an_excuse_never_adds_downtime(self, facts: list[Recorded], hour: int) -> None:
         """An incident that is the client's fault only takes downtime away."""

@@ -245,7 +245,7 @@ def answers_of(folder, events):
         told.close()
 
 
-@settings(max_examples=5, deadline=None, phases=[Phase.generate])
+@settings(max_examples=5, phases=[Phase.generate])
 @given(seed=st.integers(0, 2**32))
 def test_the_order_of_recording_changes_no_conclusion(tmp_path_factory, in_order, seed):
     """Recorded in any order that is admissible, facts of the same legal times lead to the same conclusions."""

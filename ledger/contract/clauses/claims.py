@@ -26,9 +26,10 @@ from ledger.contract.clauses.penalties import (
     penalty_facts,
     rounded,
 )
+from ledger.contract.clauses.reserves import time_to_claim
 from ledger.contract.clauses.windows import Window
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
-from ledger.contract.readings import choice, weighed
+from ledger.contract.readings import weighed
 from ledger.contract.terms import InForce
 
 ClaimStatus = Literal["granted", "out_of_time", "arguable", "irregular", "lost", "excluded", "no_breach"]
@@ -84,13 +85,6 @@ class Judged:
 
     status: ClaimStatus
     credit: Fraction = _NOTHING
-
-
-def time_to_claim(last_day: date, terms: InForce, readings: Readings) -> instants.ClearDays:
-    """The two ends of the clear days after a period, whose last day is the day that does not count (R4)."""
-    of_period = terms.at(instants.paris_midnight(last_day))
-    moved = of_period.delays.moved_to_working_day or choice(readings, "R4") > 1
-    return instants.act_within_clear_days(last_day, of_period.claim.claim_clear_days, moved=moved)
 
 
 def expires_at(claimed_at: datetime, terms: InForce) -> datetime:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Literal
 
 from ledger import instants, money
+from ledger.contract.clauses.duty import delays_moved
 from ledger.contract.clauses.payment import Invoice
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
 from ledger.contract.readings import choice, weighed
@@ -62,7 +63,7 @@ class Contested:
 def contestable_until(invoice: Invoice, terms: InForce, readings: Readings) -> datetime:
     """The first instant too late for a dispute (R13, R4)."""
     of_invoice = terms.at(invoice.issued_at)
-    moved = of_invoice.delays.moved_to_working_day or choice(readings, "R4") > 1
+    moved = delays_moved(of_invoice, readings)
     return instants.end_of_days(invoice.issue_day(readings), of_invoice.invoices.dispute_days, moved=moved)
 
 

@@ -15,11 +15,17 @@ from typing import Literal
 from ledger import instants
 from ledger.contract.finding import Conclusion, Readings, Reason
 from ledger.contract.readings import choice
+from ledger.contract.terms import Terms
 
 Who = Literal["client", "outscale"]
 DutyStatus = Literal["open", "met", "missed", "arguable", "undetermined"]
 
 _INSTANT = timedelta(microseconds=1)
+
+
+def delays_moved(terms: Terms, readings: Readings) -> bool:
+    """Whether a last day that is no working day moves to the next one: as the terms say, or R4."""
+    return terms.delays.moved_to_working_day or choice(readings, "R4") > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +46,9 @@ class Delay:
         return cls.until(instants.hours_after(start, hours) + _INSTANT)
 
     @classmethod
-    def days(cls, start: datetime, days: int, readings: Readings) -> Delay:
+    def days(cls, start: datetime, days: int, *, moved: bool) -> Delay:
         """So many days after: the Paris day of ``start`` does not count (R4 for its last day)."""
-        moved = choice(readings, "R4") > 1
         return cls.until(instants.end_of_days(instants.paris_date(start), days, moved=moved))
-
-    @classmethod
-    def clear_days(cls, start: datetime, days: int, readings: Readings) -> Delay:
-        """Within so many clear days (jours francs) of the Paris day of ``start`` (R3, R4)."""
-        moved = choice(readings, "R4") > 1
-        ends = instants.act_within_clear_days(instants.paris_date(start), days, moved=moved)
-        return cls(ends.act_by, ends.forfeit_after if choice(readings, "R3") == 1 else ends.act_by)
 
     @classmethod
     def months(cls, start: datetime, months: int) -> Delay:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from ledger import instants
+from ledger.contract.clauses.duty import delays_moved
 from ledger.contract.clauses.notification import Addresses, Letter, why_no_effect
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
 from ledger.contract.readings import choice, weighed
@@ -42,7 +43,7 @@ class FormalNotice:
 def time_to_remedy(notice: FormalNotice, terms: InForce, readings: Readings) -> instants.ClearDays:
     """The two ends of the clear days in which a breach may be remedied (R4)."""
     of_notice = terms.at(notice.sent_at)
-    moved = of_notice.delays.moved_to_working_day or choice(readings, "R4") > 1
+    moved = delays_moved(of_notice, readings)
     sent_on = instants.paris_date(notice.sent_at)
     return instants.act_within_clear_days(sent_on, of_notice.formal_notice.remedy_clear_days, moved=moved)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from ledger import instants
-from ledger.contract.clauses.duty import Delay, DutyStatus, Matter
+from ledger.contract.clauses.duty import Delay, DutyStatus, Matter, delays_moved
 from ledger.contract.finding import Conclusion, Readings, clause
 from ledger.contract.readings import weighed
 from ledger.contract.terms import InForce
@@ -65,7 +65,9 @@ def request_answered(
 
 def time_to_answer_request(received_at: datetime, terms: InForce, readings: Readings) -> Delay:
     """The days to answer a request, from its receipt (art. 14.2.2)."""
-    return Delay.days(received_at, terms.at(received_at).privacy.request_days, readings)
+    of_request = terms.at(received_at)
+    moved = delays_moved(of_request, readings)
+    return Delay.days(received_at, of_request.privacy.request_days, moved=moved)
 
 
 def relation_data_until(effective: date, terms: InForce) -> Delay:

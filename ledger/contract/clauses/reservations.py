@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Literal
 
 from ledger import instants, money
+from ledger.contract.clauses.duty import delays_moved
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
 from ledger.contract.readings import choice, weighed
 from ledger.contract.terms import InForce
@@ -74,7 +75,7 @@ def reservation_firm(order: Order) -> Conclusion[bool]:
 def time_to_request(order: Order, terms: InForce, readings: Readings) -> datetime:
     """The first instant too late to ask for cancellation (art. 3.6.2; R4)."""
     of_order = terms.at(order.ordered_at)
-    moved = of_order.delays.moved_to_working_day or choice(readings, "R4") > 1
+    moved = delays_moved(of_order, readings)
     days = of_order.error_order.request_days
     return instants.end_of_days(instants.paris_date(order.ordered_at), days, moved=moved)
 

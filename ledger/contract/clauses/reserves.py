@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from ledger import instants
+from ledger.contract.clauses.duty import delays_moved
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
 from ledger.contract.readings import choice, choosing, weighed
 from ledger.contract.terms import InForce, Terms
@@ -118,10 +119,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """What a reserve is worth under one choice of readings; it covers nothing unless admissible."""
+    """What a reserve is worth under one choice of readings; it covers nothing unless admissible.
+
+    What it covers before ``doubtful_before`` is in time by its stamp, and may not be by the last instant at
+    which its mail can have reached the server.
+    """
 
     status: ReserveStatus
     spans: tuple[Span, ...] = ()
+    doubtful_before: datetime | None = None
 
     @property
     def covers(self) -> dict[str, datetime] | None:
@@ -148,9 +154,11 @@ def worth(
     living, doubtful = _not_renounced(reserve, spans, terms, as_of, readings)
     if not living:
         return Worth("undetermined" if doubtful else "lapsed")
-    if not _in_time(reserve, reserve.not_after, reopened, terms, readings):
+    certain = _in_time(reserve, reserve.not_after, reopened, terms, readings)
+    if not certain:
         return Worth("undetermined")
-    return Worth("admissible", living)
+    safe = min(span.start for span in certain)
+    return Worth("admissible", living, safe if min(span.start for span in living) < safe else None)
 
 
 def _documented(reserve: Reserve, readings: Readings) -> bool:
@@ -252,14 +260,19 @@ def _joined(spans: list[Span]) -> list[Span]:
     return joined
 
 
+def time_to_claim(last_day: date, terms: InForce, readings: Readings) -> instants.ClearDays:
+    """The two ends of the clear days after a period, whose last day is the day that does not count (R4)."""
+    of_period = terms.at(instants.paris_midnight(last_day))
+    moved = delays_moved(of_period, readings)
+    return instants.act_within_clear_days(last_day, of_period.claim.claim_clear_days, moved=moved)
+
+
 def claim_limit(last_day: date, terms: InForce, readings: Readings) -> datetime:
     """The first instant too late to claim for a period that ends with ``last_day`` (art. 11; R3, R4).
 
     « Le CLIENT disposera d’un délai de 5 (cinq) jours francs à compter de la fin de la période considérée »
     """
-    of_period = terms.at(instants.paris_midnight(last_day))
-    moved = of_period.delays.moved_to_working_day or choice(readings, "R4") > 1
-    delay = instants.act_within_clear_days(last_day, of_period.claim.claim_clear_days, moved=moved)
+    delay = time_to_claim(last_day, terms, readings)
     return delay.forfeit_after if choice(readings, "R3") == 1 else delay.act_by
 
 

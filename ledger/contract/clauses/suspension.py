@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -45,6 +45,10 @@ class Suspension:
     def reasons(self) -> tuple[Reason, ...]:
         """Imposed and lifted."""
         return (self.fact,) if self.lifted is None else (self.fact, self.lifted)
+
+    def covers(self, names: Collection[str | None]) -> bool:
+        """Whether it blocks something known by any of these names: everything when it has no scope."""
+        return not self.scope or any(name in names for name in self.scope)
 
     def holds_at(self, instant: datetime) -> bool:
         """Whether it holds at an instant: from its stamp, until it is lifted."""

@@ -57,12 +57,14 @@ class MonthlyUse:
     """The use of one type of resource in one Region in one month, by the price in force.
 
     ``by_month`` holds the portions under each answer to R21 (the number of the option: the portions);
-    ``because`` the facts that metered it.
+    ``began`` is when the first of it started (UTC): the terms in force then decide it; ``because`` the
+    facts that metered it.
     """
 
     unit: str
     beta: bool
     by_month: Mapping[int, Sequence[Portion]]
+    began: datetime
     because: tuple[Reason, ...] = ()
     suspended_wrongly: bool = False
 

@@ -147,6 +147,7 @@ class TestVectors:
         ]
         seen = {
             "covers": [interval(row["covers"]) for row in found["reserves"]],
+            "doubtful_before": [row["doubtful_before"] for row in found["reserves"]],
             "parts": [[f"{interval(part)} {part['status']}" for part in row["parts"]] for row in rows],
             "final_from": [row["final_from"] for row in rows],
             "final_after": [row["final_after"] for row in rows],
@@ -348,7 +349,7 @@ def stories(draw: st.DrawFn) -> list[Recorded]:
 class TestProperties:
     """What holds whatever happened."""
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(stories(), MOMENTS, CHOICES)
     def test_parts_partition_the_slice(
         self, facts: list[Recorded], as_of: datetime, chosen: list[str]
@@ -371,7 +372,7 @@ class TestProperties:
             )
             assert row["status"]["value"] == expected
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(stories(), MOMENTS, MOMENTS, CHOICES)
     def test_final_stays_final(
         self, facts: list[Recorded], one: datetime, other: datetime, chosen: list[str]
@@ -386,7 +387,7 @@ class TestProperties:
             for start, end in final_before:
                 assert not [part for part in open_after if part["from"] < end and start < part["to"]]
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(stories(), MOMENTS)
     def test_a_reserve_covers_only_what_it_may(self, facts: list[Recorded], as_of: datetime) -> None:
         """An admissible reserve covers some of its outage, nothing after its stamp; another, nothing."""
@@ -401,7 +402,7 @@ class TestProperties:
                     instants.parse_instant(data["unavailable_to"]), instants.parse_instant(row["stamped_at"])
                 )
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(stories(), MOMENTS, st.sampled_from(["R1", "R2", "R3", "R4", "R18"]))
     def test_readings_tell_the_truth(self, facts: list[Recorded], as_of: datetime, reading: str) -> None:
         """What an answer says of another reading is what one gets by choosing it."""

@@ -5,11 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 
 import pytest
+from facts_factory import recorded
 
 import ledger.contract.terms
+from ledger import instants
+from ledger.contract.clauses.privacy import time_to_answer_request
+from ledger.contract.clauses.reservations import Order, time_to_request
+from ledger.contract.clauses.reserves import time_to_claim
+from ledger.contract.finding import PRIMARY, Readings
 from ledger.contract.terms import CURRENT, load
 from ledger.errors import WrongCallError
 
@@ -101,3 +108,24 @@ class TestCommitments:
     def test_names_of_a_service(self, name: str, service: str) -> None:
         """A service is known by each of its names, and an unknown one by the name it bears."""
         assert load().service_named(name) == service
+
+
+class TestMovedDelays:
+    """Terms that move a last day to the next working day (R4 as a parameter, a derogation's for example)."""
+
+    def test_every_delay_in_days_moves(self) -> None:
+        """Terms that move delays end each of them where the second reading of R4 ends it."""
+        ordered_at = instants.parse_instant("2021-05-28T08:00:00Z")  # Friday; eight days after: a Saturday
+        ordered = recorded("account.opened", "ACC-1", {}, ordered_at)
+        order = Order(ordered, ordered_at, ordered_at, ordered_at, None, None)
+        ends = (
+            lambda terms, readings: time_to_claim(date(2021, 5, 31), terms, readings),
+            lambda terms, readings: time_to_request(order, terms, readings),
+            lambda terms, readings: time_to_answer_request(
+                instants.parse_instant("2021-05-06T08:00:00Z"), terms, readings
+            ),
+        )
+        moving = load().replacing("delays.moved_to_working_day", "true")
+        for end in ends:
+            assert end(moving, PRIMARY) == end(load(), Readings({"R4": 2}))
+            assert end(moving, PRIMARY) != end(load(), PRIMARY)

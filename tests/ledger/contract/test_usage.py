@@ -252,7 +252,7 @@ METERED = st.lists(st.tuples(STARTS, QUANTITIES), min_size=1, max_size=12)
 class TestProperties:
     """What holds whatever was metered."""
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(METERED, st.sampled_from(["R21=1", "R21=2"]))
     def test_billed_is_the_next_second_and_an_hour_at_least(self, metered: list[Any], chosen: str) -> None:
         """What is billed is whole, at least what was metered, less than an hour more, and an hour if used."""
@@ -269,7 +269,7 @@ class TestProperties:
             Fraction(quantity) for _, quantity in metered
         )
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(METERED, METERED, st.data())
     def test_corrections_replace(self, metered: list[Any], added: list[Any], data: st.DataObject) -> None:
         """A corrected delivery is counted as if its standing entries alone had been delivered."""
