@@ -48,7 +48,7 @@ def parse_instant(text: str) -> datetime:
 
 def canonical(instant: datetime) -> str:
     """Write an instant as leaves do: UTC, six decimals, ``Z`` (``proof.md``, Leaf)."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return instant.astimezone(UTC).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
 def plain(instant: datetime) -> str:

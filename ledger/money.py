@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 
 CENT = Decimal("0.01")
 NIL = Decimal("0.00")
-_DIGITS = 80
 _WRITTEN_DECIMALS = 18
+_EXACT = Context(prec=80)
+"""Eighty digits hold every amount and every sum of them exactly."""
 
 
 def half_up_to_the_cent(amount: Fraction | Decimal) -> Decimal:
@@ -17,8 +18,7 @@ def half_up_to_the_cent(amount: Fraction | Decimal) -> Decimal:
     exact = Fraction(amount)
     cents = abs(exact) * 100
     whole = (2 * cents.numerator + cents.denominator) // (2 * cents.denominator)
-    with localcontext(prec=_DIGITS):
-        return Decimal(whole if exact >= 0 else -whole).scaleb(-2)
+    return Decimal(whole if exact >= 0 else -whole).scaleb(-2, _EXACT)
 
 
 def unrounded(amount: Fraction | Decimal) -> Decimal:
@@ -30,23 +30,28 @@ def unrounded(amount: Fraction | Decimal) -> Decimal:
     exact = Fraction(amount)
     whole = abs(exact) * 10**_WRITTEN_DECIMALS
     digits = whole.numerator // whole.denominator
-    with localcontext(prec=_DIGITS):
-        written = Decimal(digits if exact >= 0 else -digits).scaleb(-_WRITTEN_DECIMALS)
-        return at_least_cents(written.normalize())
+    written = Decimal(digits if exact >= 0 else -digits).scaleb(-_WRITTEN_DECIMALS, _EXACT)
+    return at_least_cents(written.normalize(_EXACT))
 
 
 def exact_sum(amounts: Iterable[Decimal]) -> Decimal:
     """Add decimals without ever rounding; two decimals at the least, ``0.00`` for none."""
-    with localcontext(prec=_DIGITS):
-        return sum(amounts, start=NIL)
+    total = NIL
+    for amount in amounts:
+        total = _EXACT.add(total, amount)
+    return total
+
+
+def exact_product(amount: Decimal, factor: Decimal) -> Decimal:
+    """Multiply decimals without ever rounding."""
+    return _EXACT.multiply(amount, factor)
 
 
 def at_least_cents(amount: Decimal) -> Decimal:
     """Write an exact amount with two decimals, or more when it has more: never rounds."""
-    with localcontext(prec=_DIGITS):
-        exponent, cents = amount.as_tuple().exponent, CENT.as_tuple().exponent
-        is_shorter = isinstance(exponent, int) and isinstance(cents, int) and exponent > cents
-        return amount.quantize(CENT, ROUND_HALF_UP) if is_shorter else amount
+    exponent, cents = amount.as_tuple().exponent, CENT.as_tuple().exponent
+    is_shorter = isinstance(exponent, int) and isinstance(cents, int) and exponent > cents
+    return amount.quantize(CENT, ROUND_HALF_UP, _EXACT) if is_shorter else amount
 
 
 def text(amount: Decimal) -> str:

@@ -103,13 +103,10 @@ class Timeline:
             if not _concerns(fact, question.account):
                 continue
             _earliest(stamps, fact)
-            row = _row(fact)
             if fact.version == FIRST_VERSION:
                 opened.add(fact.subject)
-            elif fact.subject not in opened:
-                row["before_opening"] = True
             if started and (question.limit is None or len(rows) < question.limit):
-                rows.append(row)
+                rows.append(_row(fact, known=fact.subject in opened))
             started = started or str(fact.position) == question.after
         if not started:
             raise WrongCallError(f"after={question.after!r} is the position of no row of {question.account}")
@@ -131,7 +128,7 @@ def _earliest(stamps: dict[datetime, int], fact: Recorded) -> None:
         stamps[fact.recorded_at] = fact.position
 
 
-def _row(fact: Recorded) -> dict[str, Any]:
+def _row(fact: Recorded, *, known: bool) -> dict[str, Any]:
     row: dict[str, Any] = {
         "position": fact.position,
         "legal_time": fact.legal_time,
@@ -145,6 +142,8 @@ def _row(fact: Recorded) -> dict[str, Any]:
         row["mail"] = fact.mail
     if not fact.history and fact.recorded_at - fact.legal_time > LATE_AFTER:
         row["recorded_late"] = True
+    if not known:
+        row["before_opening"] = True
     return row
 
 

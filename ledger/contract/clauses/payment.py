@@ -273,11 +273,10 @@ def _changes(invoice: Invoice, rates: Rates, first: date, last: date) -> Iterabl
 
 def _segment(invoice: Invoice, first: date, last: date, yearly: YearlyRate, terms: Terms) -> Segment:
     principal, days = invoice.principal_on(first), (last - first).days + 1
-    amount = (
-        None
-        if yearly.rate is None
-        else Fraction(principal) * Fraction(yearly.rate) * days / (100 * terms.invoices.interest_days_in_year)
-    )
+    amount = None
+    if yearly.rate is not None:
+        of_a_year = Fraction(days, 100 * terms.invoices.interest_days_in_year)
+        amount = Fraction(money.exact_product(principal, yearly.rate)) * of_a_year
     return Segment(first, last, principal, yearly.rate, amount, yearly.missing, yearly.facts)
 
 

@@ -87,7 +87,8 @@ class Billing:
     as_of: datetime
     interrupted: tuple[Interval, ...] = ()
     because: tuple[Reason, ...] = ()
-    _late: dict[frozenset[tuple[str, int]], tuple[Interval, ...]] = field(default_factory=dict)
+    _lateness: dict[tuple[int, ...], tuple[Interval | None, ...]] = field(default_factory=dict)
+    _late: dict[tuple[int, ...], tuple[Interval, ...]] = field(default_factory=dict)
 
     def average(self, window: Window, readings: Readings) -> Fraction:
         """CAcm: what the bills of the year that ends with a window come to in a month (R7)."""
@@ -110,13 +111,20 @@ class Billing:
 
     def late(self, readings: Readings) -> tuple[Interval, ...]:
         """When the client was late in paying while its services were not interrupted (R13, R15)."""
-        key = frozenset(readings.chosen.items())
+        key = _lateness_key(readings)
         if key not in self._late:
-            spans = (span for bill in self.bills if (span := lateness(bill.invoice, readings)) is not None)
+            spans = (span for span in self.lateness(readings) if span is not None)
             known = Interval(instants.utc_midnight(date.min), self.as_of + timedelta(microseconds=1))
             seen = (part for span in spans if (part := span.within(known)) is not None)
             self._late[key] = without(seen, self.interrupted)
         return self._late[key]
+
+    def lateness(self, readings: Readings) -> tuple[Interval | None, ...]:
+        """When each bill was late, worked out once for each choice of readings (R13, R15)."""
+        key = _lateness_key(readings)
+        if key not in self._lateness:
+            self._lateness[key] = tuple(lateness(bill.invoice, readings) for bill in self.bills)
+        return self._lateness[key]
 
     def late_at(self, instant: datetime, readings: Readings) -> bool:
         """Whether the client was late at an instant."""
@@ -129,6 +137,10 @@ class Billing:
     def holding(self, day: date) -> tuple[int, ...]:
         """Which bills hold a day."""
         return tuple(number for number, bill in enumerate(self.bills) if bill.holds(day))
+
+
+def _lateness_key(readings: Readings) -> tuple[int, ...]:
+    return tuple(choice(readings, point) for point in LATENESS_READINGS)
 
 
 def _months_before(day: date, months: int) -> date:
@@ -250,16 +262,17 @@ def rounded(amount: Fraction, readings: Readings) -> Decimal:
 def penalty_facts(rows: Iterable[Figure], billing: Billing, readings: Readings) -> tuple[Reason, ...]:
     """What penalties rest on: downtime, the bills that make CAcm or are paid late, and suspensions."""
     rows = list(rows)
+    if not rows:
+        return ()
     facts = [fact for row in rows for fact in row.downtime.because]
-    for bill in billing.bills:
-        late = lateness(bill.invoice, readings)
+    for bill, late in zip(billing.bills, billing.lateness(readings), strict=True):
         if any(
             bill.last_day in billing.revenue_days(row.window)
             or (late is not None and late.within(row.window.span) is not None)
             for row in rows
         ):
             facts += bill.invoice.reasons
-    return tuple(dict.fromkeys((*facts, *(billing.because if rows else ()))))
+    return tuple(dict.fromkeys((*facts, *billing.because)))
 
 
 @clause("Annexe B")
