@@ -75,3 +75,7 @@ class WrongCallError(GreffeError):
 
 class ClauseError(GreffeError):
     """The contract gives no answer, or two: no clause applies, or two clauses conflict."""
+
+
+class ProofError(GreffeError):
+    """A checkpoint, a proof, a signature or a token is not what it says to be, or proves nothing."""

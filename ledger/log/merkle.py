@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 HASH_BYTES = 32
@@ -18,6 +18,15 @@ def leaf_hash(leaf: bytes) -> bytes:
 def node_hash(left: bytes, right: bytes) -> bytes:
     """SHA-256(0x01 ‖ left ‖ right)."""
     return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def paired(hashes: Sequence[bytes]) -> list[bytes]:
+    """The nodes above hashes that lie side by side; an odd last one has none yet."""
+    sha256 = hashlib.sha256
+    following = iter(hashes)
+    return [
+        sha256(b"\x01" + left + right).digest() for left, right in zip(following, following, strict=False)
+    ]
 
 
 @dataclass
