@@ -43,13 +43,13 @@ def serve(
     """
     settings = settings or Settings()
     mail = _mail_for(db, mail)
-    listening = _listen(host, port)
+    listening = listen(host, port)
     with contextlib.closing(listening), Runtime.open(db, mail, settings=settings) as runtime:
         app = create_app(runtime)
         access: Access = app.state.access
-        with contextlib.closing(access), _stopped_by_signal():
+        with contextlib.closing(access), stopped_by_signal():
             runtime.start_intake()
-            _introduce(runtime, access, _address(listening), announce)
+            _introduce(runtime, access, address_of(listening), announce)
             gc.collect()
             gc.freeze()
             config = uvicorn.Config(
@@ -78,7 +78,12 @@ def _mail_for(db: str, mail: str | None) -> str | None:
     return mail
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 takes any.
+
+    Raises:
+        WrongCallError: the address is taken, or is not this machine's.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
@@ -86,7 +91,8 @@ def _listen(host: str, port: int) -> socket.socket:
         raise WrongCallError(f"cannot listen on {host} port {port}: {error.strerror}") from error
 
 
-def _address(listening: socket.socket) -> str:
+def address_of(listening: socket.socket) -> str:
+    """The URL of a listening socket."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -102,7 +108,7 @@ def _introduce(runtime: Runtime, access: Access, address: str, announce: Callabl
 
 
 @contextlib.contextmanager
-def _stopped_by_signal() -> Iterator[None]:
+def stopped_by_signal() -> Iterator[None]:
     """Let a stop signal end the server and nothing else, so that everything is closed after it.
 
     uvicorn raises the signal again once it has drained; the default action would end the process there.

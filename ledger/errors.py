@@ -79,3 +79,7 @@ class ClauseError(GreffeError):
 
 class ProofError(GreffeError):
     """A checkpoint, a proof, a signature or a token is not what it says to be, or proves nothing."""
+
+
+class NotCosignedError(GreffeError):
+    """A witness could not be reached, or did not cosign: the checkpoint stands without its signature."""

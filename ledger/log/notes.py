@@ -29,7 +29,7 @@ LONGEST_NOTE_BYTES = 1_000_000
 
 _DASH = "— "
 _KEY_ID_BYTES = 4
-_FIRST_PRINTABLE = 0x20
+_MOST_DIGITS = 19
 
 
 def encode_base64(data: bytes) -> str:
@@ -53,12 +53,12 @@ def decode_base64(text: str, what: str) -> bytes:
 
 
 def decode_count(text: str, what: str) -> int:
-    """A decimal number without leading zeroes.
+    """A decimal number without leading zeroes, of at most 19 digits (2⁶³ - 1 has as many).
 
     Raises:
         ProofError: it is not one; the message names ``what``.
     """
-    if not (text.isascii() and text.isdecimal()) or str(int(text)) != text:
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS) or str(int(text)) != text:
         raise ProofError(f"{what} is not a decimal number without leading zeroes: {text[:40]!r}")
     return int(text)
 
