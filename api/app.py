@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from importlib import metadata, resources
 from typing import Any
 
@@ -10,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import asking, pages, probes, problems, recording
+from api import asking, pages, probes, problems, proof, recording
 from api.problems import Problem
 from api.runtime import Runtime, open_access
 from api.schemas import fact_components
@@ -36,6 +37,7 @@ _SECURITY_HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
 )
 _NOT_KEPT = (b"cache-control", b"no-store")
+_KEPT_FOR_GOOD = (b"cache-control", b"public, max-age=31536000, immutable")
 
 
 def create_app(runtime: Runtime) -> FastAPI:
@@ -55,7 +57,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         shared: Services = app.state.services
         runtime.recorder.on_commit.append(lambda _size: shared.metrics.commits.inc())
     problems.install(app)
-    for module in (recording, asking, probes, pages):
+    for module in (recording, asking, proof, probes, pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=str(resources.files("api") / "static")), name="static")
     app.add_middleware(SecurityHeaders)
@@ -90,6 +92,11 @@ def _only_problems(schema: dict[str, Any]) -> None:
         schema["components"]["schemas"].pop(name, None)
 
 
+def _is_tile(path: str) -> bool:
+    """Whether what lies at a path never changes and is nobody's secret."""
+    return path.startswith("/tile/") and not path.startswith("/tile/entries/")
+
+
 class SecurityHeaders:
     """Puts the headers that a browser obeys on every answer; the record is never kept in a cache."""
 
@@ -102,7 +109,9 @@ class SecurityHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = [*message["headers"], *_SECURITY_HEADERS]
-                if not scope["path"].startswith("/static/"):
+                if _is_tile(scope["path"]) and message["status"] == HTTPStatus.OK:
+                    headers.append(_KEPT_FOR_GOOD)
+                elif not scope["path"].startswith("/static/"):
                     headers.append(_NOT_KEPT)
                 message = {**message, "headers": headers}
             await send(message)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from api.access import Caller
 from api.documented import problems
 from api.problems import RefusedError, of_error
+from api.proof import inclusion, signed_of
 from api.schemas import MEDIA_TYPES, Receipts, fact_request
 from api.services import Services, ServicesOf, Writer
 from ledger.errors import ClockUnavailableError, GreffeError
@@ -50,10 +50,16 @@ def examples() -> dict[str, Any]:
         **problems(400, 401, 403, 409, 413, 415, 422, 503),
     },
 )
-async def record_facts(request: Request, shared: ServicesOf, calling: Writer) -> Response:
+async def record_facts(
+    request: Request,
+    shared: ServicesOf,
+    calling: Writer,
+    proof: Annotated[bool, Query(description="add to each receipt its .tlog-proof")] = False,  # noqa: FBT002
+) -> Response:
     """Record one fact or a batch, whole or not at all; safe to repeat.
 
-    Each fact is a CloudEvent. The answer comes once the facts are durable under the mail server's stamp.
+    Each fact is a CloudEvent. The answer comes once the facts are durable under the mail server's stamp
+    and the log's keys have signed a checkpoint that holds them.
     """
     recorder = shared.runtime.recorder
     if recorder is None:
@@ -68,7 +74,7 @@ async def record_facts(request: Request, shared: ServicesOf, calling: Writer) ->
             shared.metrics.clock_up.set(0)
         shared.metrics.refused.labels(str(answer.status_code)).inc()
         return answer
-    return _answer(shared, receipts)
+    return await asyncio.to_thread(_answer, shared, receipts, proof=proof)
 
 
 async def _record(recorder: Recorder, shared: Services, calling: Caller, body: bytes) -> list[Receipt]:
@@ -82,22 +88,19 @@ async def _record(recorder: Recorder, shared: Services, calling: Caller, body: b
         return await asyncio.shield(asyncio.wrap_future(recorder.submit(drafts)))
 
 
-def _answer(shared: Services, receipts: list[Receipt]) -> Response:
+def _answer(shared: Services, receipts: list[Receipt], *, proof: bool) -> Response:
     new = sum(receipt.new for receipt in receipts)
     shared.metrics.recorded.inc(new)
     shared.metrics.repeated.inc(len(receipts) - new)
     shared.metrics.clock_up.set(1)
-    answer = {"receipts": [receipt.to_json() for receipt in receipts], "checkpoint": _checkpoint(shared)}
+    signed = signed_of(shared.runtime.record)
+    rows = [receipt.to_json() for receipt in receipts]
+    if proof:
+        tree = shared.runtime.record.tree()
+        for row in rows:
+            row["proof"] = inclusion(tree, row["position"], signed).to_bytes().decode()
+    answer = {"receipts": rows, "checkpoint": signed.to_bytes().decode()}
     return Response(orjson.dumps(answer), 201 if new else 200, media_type="application/json")
-
-
-def _checkpoint(shared: Services) -> str:
-    """The three lines of a checkpoint (C2SP tlog-checkpoint), of the newest commit, unsigned."""
-    record = shared.runtime.record
-    latest = record.latest()
-    if latest is None:
-        return ""
-    return f"{record.identity.origin}\n{latest.size}\n{base64.b64encode(latest.root).decode()}\n"
 
 
 def _why_read_only(shared: Services) -> str:

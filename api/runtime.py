@@ -88,7 +88,8 @@ class Runtime:
         with ExitStack() as opened:
             recorder = None
             if clock is not None:
-                recorder = opened.enter_context(Recorder(db, clock, origin=settings.origin))
+                keys = keys_path(db, settings)
+                recorder = opened.enter_context(Recorder(db, clock, origin=settings.origin, keys=keys))
             record = open_record(db)
             opened.callback(record.close)
             answers = Answers(record)
@@ -161,6 +162,11 @@ def _smtp_address(mail: str) -> tuple[str, int] | None:
     """Where a mail server of another process listens; ``None`` for the embedded one."""
     parts = urlsplit(mail)
     return (parts.hostname, parts.port or 25) if parts.scheme == _SMTP and parts.hostname else None
+
+
+def keys_path(db: str, settings: Settings) -> Path:
+    """Where the keys that sign a ledger lie: beside it, unless ``GREFFE_KEYS`` says otherwise."""
+    return settings.keys or Path(sqlite_path(db) + ".keys")
 
 
 def access_path(db: str, settings: Settings) -> Path:

@@ -51,6 +51,9 @@ class ReceiptShape(_Shape):
     legal_time: str = Field(json_schema_extra={"format": "date-time"})
     leaf_hash: str = Field(pattern="^[0-9a-f]{64}$", description="SHA-256(0x00 ‖ leaf), RFC 6962")
     stamp: StampShape
+    proof: str | None = Field(
+        default=None, description="The .tlog-proof (C2SP tlog-proof) of the leaf, when it was asked for."
+    )
 
 
 class Receipts(_Shape):
@@ -58,8 +61,7 @@ class Receipts(_Shape):
 
     receipts: list[ReceiptShape]
     checkpoint: str = Field(
-        description="Origin, size and Merkle root (base64) of the log, one a line, once the facts are in it; "
-        "not yet signed."
+        description="The log's signed checkpoint (C2SP tlog-checkpoint), once the facts are in it."
     )
 
 

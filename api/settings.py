@@ -20,7 +20,8 @@ class Settings(BaseSettings):
     ``provider_addresses`` (``GREFFE_PROVIDER_ADDRESSES``, separated by commas) are the addresses that
     OUTSCALE sends from: what leaves from them is a notification. ``acknowledgement_sender`` signs the
     automatic acknowledgements of received mail. ``api_key`` is a key of all rights for automation, never
-    written down here. ``terms`` is a folder of further versions of the general terms (``VERSION.toml``).
+    written down here. ``keys`` is the folder of the keys that sign the log. ``terms`` is a folder of further
+    versions of the general terms (``VERSION.toml``).
     """
 
     model_config = SettingsConfigDict(env_prefix="GREFFE_", extra="ignore", frozen=True)
@@ -34,6 +35,7 @@ class Settings(BaseSettings):
     acknowledgement_sender: str | None = MailSettings().acknowledgement_sender
     api_key: SecretStr | None = Field(default=None, min_length=32)
     access: Path | None = None
+    keys: Path | None = None
     terms: Path | None = None
     largest_body_bytes: int = Field(default=64 * _MEBIBYTE, ge=1)
     drain_seconds: int = Field(default=15, ge=1)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,11 +23,13 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import Environment
 
 from ledger import instants
+from ledger.admission import Admission, NewFact
 from ledger.clock.stamp import Clock, Stamp
-from ledger.errors import ConflictingFactError, Flaw, GreffeError, WrongLedgerError
-from ledger.facts.catalogue import COMMON, Opening, account_of
+from ledger.errors import GreffeError, WrongLedgerError
 from ledger.facts.envelope import LEAF_VERSION, Draft, encode, new_salt
 from ledger.log.merkle import leaf_hash
+from ledger.notary import Notary
+from ledger.signing import Signing
 from ledger.store import Record, open_record, sqlite_path
 from ledger.store.commits import Commit
 from ledger.store.sqlite import Factory, LedgerRecorder, Writing, seen_key
@@ -84,151 +87,27 @@ class _Request:
         return self.future.set_running_or_notify_cancel()
 
 
-@dataclass(slots=True)
-class _New:
-    """A fact on its way into the log: final bytes, and where it will stand in its subject's stream."""
-
-    draft: Draft
-    version: int
-    content: dict[str, Any]
-    leaf: bytes
-
-    def event(self) -> StoredEvent:
-        return StoredEvent(self.draft.subject, self.version, self.draft.type.name, self.leaf)
-
-
-class _Admission:
-    """Requests as they are admitted into one commit, under the writer's lock.
-
-    Each request is admitted whole or leaves no trace: what it would change is kept apart until its
-    last fact has passed.
-    """
-
-    def __init__(self, writing: Writing) -> None:
-        self._writing = writing
-        self.new: list[_New] = []
-        self._places: dict[tuple[str, str], int] = {}
-        self._versions: dict[str, int] = {}
-        self._attributed: dict[str, str] = {}
-
-    def admit(self, drafts: Sequence[Draft]) -> list[int]:
-        """Admit a request; per fact its position if it is recorded already, else ``-1 - place`` in ``new``.
-
-        Raises:
-            ConflictingFactError: with every conflict of the request; nothing of it is admitted.
-        """
-        marks = len(self.new), dict(self._versions_of(drafts)), dict(self._attributed)
-        outcomes: list[int] = []
-        flaws: list[Flaw] = []
-        added: list[tuple[str, str]] = []
-        for draft in drafts:
-            try:
-                outcomes.append(self._outcome(draft, added))
-            except ConflictingFactError as error:
-                flaws += error.flaws
-        if flaws:
-            del self.new[marks[0] :]
-            self._versions.update(marks[1])
-            self._attributed = marks[2]
-            for key in added:
-                del self._places[key]
-            raise ConflictingFactError(*flaws)
-        return outcomes
-
-    def _versions_of(self, drafts: Sequence[Draft]) -> dict[str, int]:
-        return {draft.subject: self._version(draft.subject) for draft in drafts}
-
-    def _version(self, subject: str) -> int:
-        version = self._versions.get(subject)
-        if version is None:
-            version = self._versions[subject] = self._writing.version_of(subject)
-        return version
-
-    def _outcome(self, draft: Draft, added: list[tuple[str, str]]) -> int:
-        key = (draft.id, draft.source)
-        content = draft.content(self._writing.vault.seal_of(draft.account))
-        place = self._places.get(key)
-        if place is not None:
-            self._same(draft, self.new[place].content, content)
-            return -1 - place
-        for position in self._writing.positions_of(*key):
-            stored: dict[str, Any] = orjson.loads(self._writing.leaf(position))
-            if (stored["id"], stored["source"]) == key:
-                del stored["salt"]
-                self._same(draft, stored, content)
-                return position
-        self._check_subject(draft)
-        self._check_mail(draft)
-        version = self._version(draft.subject) + 1
-        leaf = encode({**content, "salt": new_salt()})
-        if draft.attachment is not None:
-            sha256 = hashlib.sha256(draft.attachment).hexdigest()
-            self._writing.vault.keep_mail(draft.account, sha256, draft.attachment)
-        self._versions[draft.subject] = version
-        if draft.type.name == "mail.attributed":
-            self._attributed[draft.subject] = draft.data["account"]
-        self._places[key] = len(self.new)
-        added.append(key)
-        self.new.append(_New(draft, version, content, leaf))
-        return -len(self.new)
-
-    @staticmethod
-    def _same(draft: Draft, recorded: dict[str, Any], content: dict[str, Any]) -> None:
-        if recorded != content:
-            message = f"id {draft.id} of source {draft.source} is recorded already, with other content"
-            raise ConflictingFactError(Flaw(draft.id, "/id", "identity.conflict", message))
-
-    def _check_subject(self, draft: Draft) -> None:
-        exists = self._version(draft.subject) > 0
-        opening = draft.type.opening
-        if opening is Opening.OPENS and exists:
-            message = f"{draft.type.name} opens a subject, and {draft.subject} exists already"
-            raise ConflictingFactError(Flaw(draft.id, "/subject", "subject.exists", message))
-        if opening is Opening.CONTINUES and not exists:
-            message = f"{draft.type.name} continues a subject, and {draft.subject} does not exist"
-            raise ConflictingFactError(Flaw(draft.id, "/subject", "subject.unknown", message))
-        account = draft.account
-        if account not in (COMMON, draft.subject) and self._version(account) == 0:
-            message = f"the account {account} of {draft.subject} has not been opened"
-            raise ConflictingFactError(Flaw(draft.id, "/subject", "account.unknown", message))
-
-    def _check_mail(self, draft: Draft) -> None:
-        if draft.mail is None:
-            return
-        if self._version(draft.mail) == 0:
-            message = f"the message {draft.mail} is not recorded: record it before what came by it"
-            raise ConflictingFactError(Flaw(draft.id, "/mail", "mail.unknown", message))
-        owner = account_of(draft.mail)
-        if owner == COMMON:
-            owner = self._attributed.get(draft.mail) or self._attribution(draft.mail)
-        if owner != draft.account:
-            whose = f"account {owner}" if owner else "no account yet (mail.attributed says whose it is)"
-            message = f"the message {draft.mail} belongs to {whose}, not to {draft.account or 'none'}"
-            raise ConflictingFactError(Flaw(draft.id, "/mail", "mail.other_account", message))
-
-    def _attribution(self, mail: str) -> str:
-        account = COMMON
-        for _, _, leaf in self._writing.stream(mail):
-            fields = orjson.loads(leaf)
-            if fields["type"] == "mail.attributed":
-                account = fields["data"]["account"]
-        return account
-
-
 class Recorder:
     """Records facts under a mail server's clock; share one between all callers of a process.
 
+    With ``keys``, the folder of the log's keys, it signs the tree after each commit, before anybody is
+    answered, and records the keys with the first commit that they sign.
+
     Raises:
-        WrongLedgerError: the database is another ledger's, or its clock is simulated and this one is
-            not (or the reverse): a simulated ledger never becomes a real one.
+        WrongLedgerError: the database is another ledger's, its clock is simulated and this one is not
+            (or the reverse: a simulated ledger never becomes a real one), or the keys signed for it in a
+            state that it is no longer in.
     """
 
-    def __init__(self, url: str, clock: Clock, *, origin: str = DEFAULT_ORIGIN) -> None:
+    def __init__(
+        self, url: str, clock: Clock, *, origin: str = DEFAULT_ORIGIN, keys: Path | None = None
+    ) -> None:
         self.on_commit: list[Callable[[int], None]] = []
         self._clock = clock
         self._factory = Factory(Environment("GREFFE", {"SQLITE_DBNAME": sqlite_path(url)}))
         self._log = self._factory.application_recorder()
         self._record = _adopt(self._log, url, clock, origin)
+        self._signing = Signing(Notary(keys, self._record)) if keys is not None else None
         self._look_for_void = True
         self._waiting: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._closed = False
@@ -262,6 +141,11 @@ class Recorder:
                 raise WrongLedgerError("the recorder is closed")
             self._waiting.put(request)
         return request.future
+
+    @property
+    def notary(self) -> Notary | None:
+        """What signs for this ledger, if anything does."""
+        return self._signing.notary if self._signing is not None else None
 
     def close(self) -> None:
         """Record what waits, then let go of the database; the clock is its owner's to close."""
@@ -310,23 +194,27 @@ class Recorder:
     def _commit(self, requests: Sequence[_Request]) -> list[tuple[_Request, list[Receipt]]]:
         admitted: list[tuple[_Request, list[int]]] = []
         with self._log.writing() as writing:
-            admission = _Admission(writing)
+            admission = Admission(writing)
             for request in requests:
                 try:
                     with writing.savepoint():
                         admitted.append((request, admission.admit(request.drafts)))
                 except GreffeError as error:
                     request.future.set_exception(error)
+            if admission.new and self._signing is not None:
+                self._signing.record_keys(writing, admission)
             stamp = self._stamp_and_append(writing, admission.new) if admission.new else None
             first = writing.size + 1
         if stamp is not None:
+            if self._signing is not None:
+                self._signing.sign()
             for callback in self.on_commit:
                 callback(first + len(admission.new))
         return [
             (request, self._receipts(outcomes, admission.new, first, stamp)) for request, outcomes in admitted
         ]
 
-    def _stamp_and_append(self, writing: Writing, new: Sequence[_New]) -> Stamp:
+    def _stamp_and_append(self, writing: Writing, new: Sequence[NewFact]) -> Stamp:
         hashes = [leaf_hash(fact.leaf) for fact in new]
         digest = hashlib.sha256(b"".join(hashes)).hexdigest()
         void = self._void(writing)
@@ -384,7 +272,7 @@ class Recorder:
         return self._clock.unfollowed(last.stamped_at if last else None, writing.has_commit)
 
     def _receipts(
-        self, outcomes: Sequence[int], new: Sequence[_New], first: int, stamp: Stamp | None
+        self, outcomes: Sequence[int], new: Sequence[NewFact], first: int, stamp: Stamp | None
     ) -> list[Receipt]:
         old = {position: self._old_receipt(position, new=False) for position in outcomes if position >= 0}
         receipts = []
@@ -396,7 +284,7 @@ class Recorder:
                 receipts.append(self._new_receipt(new[place], first + place, first - 1, stamp))
         return receipts
 
-    def _new_receipt(self, fact: _New, position: int, stamp_position: int, stamp: Stamp) -> Receipt:
+    def _new_receipt(self, fact: NewFact, position: int, stamp_position: int, stamp: Stamp) -> Receipt:
         if fact.draft.mail is not None or fact.draft.history or "stamp" in fact.draft.data:
             return self._old_receipt(position, new=True)
         return Receipt(

@@ -15,7 +15,7 @@ from api.server import serve as serve_ledger
 from api.settings import Settings
 from ledger.contract.terms import look_in
 from ledger.errors import FlawedFactsError, GreffeError
-from scripts import access, asking, checking, recording
+from scripts import access, asking, checking, recording, signing, witness
 from scripts.options import Db, Mail
 
 app = typer.Typer(
@@ -81,6 +81,8 @@ for name, command in (
     ("readings", told_plainly(asking.show_readings)),
     ("audit", told_plainly(checking.audit)),
     ("rebuild", told_plainly(checking.rebuild)),
+    ("keys", told_plainly(signing.keys)),
+    ("witness", told_plainly(witness.witness)),
     ("demo", told_plainly(recording.demo)),
 ):
     app.command(name)(command)
@@ -89,11 +91,11 @@ importing = typer.Typer(help="Turn another system's files into facts.", no_args_
 importing.command("outscale")(told_plainly(recording.import_outscale))
 app.add_typer(importing, name="import")
 
-keys = typer.Typer(help="API keys: who may write, read and audit.", no_args_is_help=True)
-keys.command("add")(told_plainly(access.add))
-keys.command("list")(told_plainly(access.show))
-keys.command("revoke")(told_plainly(access.revoke))
-app.add_typer(keys, name="access")
+callers = typer.Typer(help="API keys: who may write, read and audit.", no_args_is_help=True)
+callers.command("add")(told_plainly(access.add))
+callers.command("list")(told_plainly(access.show))
+callers.command("revoke")(told_plainly(access.revoke))
+app.add_typer(callers, name="access")
 
 
 def main() -> None:

@@ -12,10 +12,13 @@ from typing import Any
 
 import orjson
 
-from ledger.errors import NotRecordedError
+from ledger.errors import NotRecordedError, ProofError
 from ledger.facts.recorded import Recorded
 from ledger.instants import parse_instant
+from ledger.log.checkpoints import SignedCheckpoint
+from ledger.log.tiles import Tree
 from ledger.store.commits import Commit, to_microseconds
+from ledger.store.proof import each_checkpoint, each_tile, newest_checkpoint, read_tile
 from ledger.store.sqlite import FIRST_VERSION, check_format, commits_of, connect, last_commit
 from ledger.store.vault import Vault
 
@@ -189,6 +192,26 @@ class Record:
     def message(self, sha256: str) -> bytes | None:
         """The raw bytes of a mail, if the vault still has them."""
         return Vault(self._connection).mail(sha256)
+
+    def tree(self) -> Tree:
+        """The tree of the log, of any size up to now; it reads what is there as it is asked."""
+        return Tree(self.tile)
+
+    def tile(self, level: int, number: int) -> bytes:
+        """The hashes of a tile, joined; of a partial one what there is now."""
+        return read_tile(self._connection, level, number)
+
+    def tiles(self) -> Iterator[tuple[int, int, bytes]]:
+        """Every full tile that is kept: level, number, hashes."""
+        return each_tile(self._connection)
+
+    def signed(self) -> SignedCheckpoint | None:
+        """The newest checkpoint that was signed, or ``None`` before the first."""
+        return newest_checkpoint(self._connection)
+
+    def checkpoints(self) -> Iterator[tuple[int, SignedCheckpoint | ProofError]]:
+        """Every signed checkpoint that is kept, by size; an unreadable one as the error that says why."""
+        return each_checkpoint(self._connection)
 
     def _recorded(self, rows: Iterable[tuple[int, int, bytes]]) -> list[Recorded]:
         return list(self._each_recorded(rows))

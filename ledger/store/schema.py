@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-FORMAT = 1
+FORMAT = 2
 """The version of this schema; a database of another format is refused, never guessed at."""
 
-LOG_TABLES = ("leaf", "subject", "topic", "commits", "seen")
+EARLIER_FORMATS = ("1",)
+"""Formats that a writer brings up to this one: format 1 had no tiles and no signed checkpoints."""
+
+LOG_TABLES = ("leaf", "subject", "topic", "commits", "seen", "tile")
 
 _META = "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
 _SUBJECT = "CREATE TABLE IF NOT EXISTS subject (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)"
@@ -29,6 +32,14 @@ _COMMITS_QUEUE_ID = "CREATE INDEX IF NOT EXISTS commits_queue_id ON commits (que
 # key: 63 bits of SHA-256 over id and source; collisions are told apart by reading the leaf
 _SEEN = """CREATE TABLE IF NOT EXISTS seen (
     key INTEGER NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (key, position)) WITHOUT ROWID"""
+
+# id: the level in the highest byte, then the number; edge: the partial tile of each level, its number;
+# vouched: whether a token or a cosignature is about the checkpoint
+_TILE = "CREATE TABLE IF NOT EXISTS tile (id INTEGER PRIMARY KEY, hashes BLOB NOT NULL)"
+_EDGE = """CREATE TABLE IF NOT EXISTS edge (
+    level INTEGER PRIMARY KEY, number INTEGER NOT NULL, hashes BLOB NOT NULL)"""
+_CHECKPOINT = """CREATE TABLE IF NOT EXISTS checkpoint (
+    size INTEGER PRIMARY KEY, note BLOB NOT NULL, vouched INTEGER NOT NULL)"""
 
 # the vault: outside the tree, so that what it holds can be erased
 _VAULT_KEY = """CREATE TABLE IF NOT EXISTS vault_key (
@@ -58,6 +69,9 @@ STATEMENTS = (
     _COMMITS_LATEST,
     _COMMITS_QUEUE_ID,
     _SEEN,
+    _TILE,
+    _EDGE,
+    _CHECKPOINT,
     _VAULT_KEY,
     _SEALED,
     _RAW_MAIL,

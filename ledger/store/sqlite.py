@@ -31,9 +31,10 @@ from eventsourcing.sqlite import (
 from eventsourcing.utils import Environment, EnvType
 
 from ledger.errors import WrongLedgerError
-from ledger.log.merkle import Frontier
+from ledger.log.merkle import Frontier, leaf_hash
 from ledger.store import schema
 from ledger.store.commits import Commit, from_microseconds, to_microseconds
+from ledger.store.proof import extend_tiles, follow_log
 from ledger.store.vault import Vault
 
 FIRST_VERSION = 1
@@ -206,6 +207,7 @@ class Writing:
                 for offset, event in enumerate(events)
             ],
         )
+        extend_tiles(self._connection, [leaf_hash(event.state) for event in events])
         stamped = to_microseconds(commit.stamped_at)
         self._connection.execute(
             "INSERT INTO commits VALUES (?,?,?,?,?,?,?,?)",
@@ -265,6 +267,7 @@ class LedgerRecorder(SQLiteApplicationRecorder):
             for statement in self.create_table_statements:
                 connection.execute(statement)
             connection.execute("INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(schema.FORMAT),))
+            _bring_up(connection)
             check_format(connection)
 
     @contextmanager
@@ -360,6 +363,15 @@ class LedgerRecorder(SQLiteApplicationRecorder):
         c.execute("SELECT MAX(position) + 1 FROM leaf")
         greatest: int = c.fetchone()[0]
         return greatest
+
+
+def _bring_up(connection: sqlite3.Connection) -> None:
+    """Bring a ledger of an earlier format up to this one."""
+    (found,) = connection.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
+    if found in schema.EARLIER_FORMATS:
+        last = last_commit(connection)
+        follow_log(connection, last.size if last else 0)
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'format'", (str(schema.FORMAT),))
 
 
 def check_format(connection: sqlite3.Connection) -> None:

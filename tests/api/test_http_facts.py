@@ -18,6 +18,8 @@ from conftest import Served, consumption, event, opened, serve_in_thread
 from api.runtime import Runtime
 from ledger.clock.simulated import SimulatedClock
 from ledger.facts.envelope import parse_events
+from ledger.log.checkpoints import SignedCheckpoint
+from ledger.log.notes import VerifierKey
 
 Serve = Callable[..., Served]
 PROBLEM = "application/problem+json"
@@ -35,7 +37,7 @@ class TestReceipts:
     """What is recorded, and what the caller is told."""
 
     def test_a_new_fact_gets_201_and_a_receipt(self, served: Served) -> None:
-        """A receipt names position, hash and stamp; the unsigned checkpoint has three lines."""
+        """A receipt names position, hash and stamp; the checkpoint is signed by the ledger's keys."""
         answer = served.post(opened("ACC-1"))
         assert answer.status_code == 201
         body = answer.json()
@@ -44,9 +46,13 @@ class TestReceipts:
         assert receipt["stamp"]["position"] == 0
         assert receipt["stamp"]["server"] == "embedded"
         assert receipt["legal_time"] == receipt["stamp"]["time"]
-        origin, size, root, end = body["checkpoint"].split("\n")
-        assert (origin, size, end) == (served.runtime.record.identity.origin, "2", "")
-        assert len(base64.b64decode(root)) == 32
+        signed = SignedCheckpoint.parse(body["checkpoint"].encode())
+        assert (signed.checkpoint.origin, signed.checkpoint.size) == (
+            served.runtime.record.identity.origin,
+            3,
+        )
+        (keys,) = served.runtime.record.history("keys")
+        assert len(signed.verified_by(map(VerifierKey.parse, keys.fields["data"]["keys"]))) == 2
 
     def test_a_repeated_fact_gets_200_and_the_first_receipt(self, served: Served) -> None:
         """Sending the same fact again records nothing and answers as the first time."""
@@ -54,7 +60,7 @@ class TestReceipts:
         again = served.post(opened("ACC-1"))
         assert again.status_code == 200
         assert again.json()["receipts"] == first.json()["receipts"]
-        assert served.runtime.record.size() == 2
+        assert served.runtime.record.size() == 3
 
     def test_a_mix_of_old_and_new_gets_201(self, served: Served) -> None:
         """A request of which anything is new was created."""
@@ -188,7 +194,7 @@ class TestAnswers:
         served.post(opened("ACC-1"))
         (fact,) = served.client.get("/v1/subjects/ACC-1").json()["facts"]
         assert fact["data"]["email"] == "acc-1@client.example"
-        (_, leaf) = served.client.get("/v1/facts").json()["leaves"]
+        (_, leaf, _) = served.client.get("/v1/facts").json()["leaves"]
         assert "acc-1@client.example" not in leaf["leaf"]
 
     def test_the_log_gives_exact_leaves(self, served: Served) -> None:
@@ -199,7 +205,8 @@ class TestAnswers:
         leaf = base64.b64decode(second["leaves"][0]["leaf_base64"])
         assert leaf == second["leaves"][0]["leaf"].encode()
         assert hashlib.sha256(b"\0" + leaf).hexdigest() == receipt["leaf_hash"]
-        assert second["next"] is None
+        third = served.client.get(f"/v1/facts?after={second['next']}").json()
+        assert ([leaf["type"] for leaf in third["leaves"]], third["next"]) == (["key.rotated"], None)
 
 
 def test_metrics_count_facts_and_name_nobody(served: Served) -> None:

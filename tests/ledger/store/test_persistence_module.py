@@ -60,7 +60,7 @@ def test_no_stamp_no_commit(application):
 @pytest.mark.parametrize("table", LOG_TABLES)
 def test_the_log_is_append_only_in_the_database_too(desk, table):
     """UPDATE and DELETE on any table of the log are refused by the database."""
-    desk.recorder.record(parse_events([opened()]))
+    desk.recorder.record(parse_events([opened(f"ACC-{number}") for number in range(256)]))
     with sqlite3.connect(desk.path) as connection:
         for statement in (f"UPDATE {table} SET rowid = rowid" if table != "seen" else "UPDATE seen SET key = key",
                           f"DELETE FROM {table}"):  # fmt: skip

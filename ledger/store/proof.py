@@ -1,0 +1,107 @@
+"""The tiles of the tree and the signed checkpoints, as a ledger keeps them beside its leaves.
+
+Tiles are derived from the leaves, and written in the commit that fills them; the partial tile at the right
+edge of each level is kept apart, since it changes with every commit. Of the signed checkpoints the newest is
+kept, and each that a token or a cosignature vouches for.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+
+from ledger.errors import ProofError
+from ledger.log.checkpoints import SignedCheckpoint
+from ledger.log.merkle import HASH_BYTES, leaf_hash
+from ledger.log.tiles import TILE_WIDTH, Edge
+
+_LEVEL_SHIFT = 56
+_LEAVES_AT_ONCE = 65_536
+
+_PAGE = "SELECT state FROM leaf WHERE position >= ? AND position < ? ORDER BY position"
+
+
+def _id(level: int, number: int) -> int:
+    return level << _LEVEL_SHIFT | number
+
+
+def read_tile(connection: sqlite3.Connection, level: int, number: int) -> bytes:
+    """The hashes of a tile, joined; of a partial one what there is, nothing when it is not there.
+
+    One statement, so that a tile that fills meanwhile is read whole, before or after.
+    """
+    row = connection.execute(
+        "SELECT hashes FROM tile WHERE id = ? UNION ALL"
+        " SELECT hashes FROM edge WHERE level = ? AND number = ? LIMIT 1",
+        (_id(level, number), level, number),
+    ).fetchone()
+    return bytes(row[0]) if row else b""
+
+
+def each_tile(connection: sqlite3.Connection) -> Iterator[tuple[int, int, bytes]]:
+    """Every full tile that is kept: level, number, hashes."""
+    for number, hashes in connection.execute("SELECT id, hashes FROM tile ORDER BY id"):
+        yield number >> _LEVEL_SHIFT, number & ((1 << _LEVEL_SHIFT) - 1), bytes(hashes)
+
+
+def extend_tiles(connection: sqlite3.Connection, hashed_leaves: Sequence[bytes]) -> None:
+    """Add the hashes of the leaves of a commit."""
+    edge = _edge(connection)
+    before = edge.partial
+    filled = edge.extend(hashed_leaves)
+    connection.executemany(
+        "INSERT INTO tile VALUES (?,?)", [(_id(level, number), hashes) for level, number, hashes in filled]
+    )
+    for level, hashes in enumerate(edge.partial):
+        if level >= len(before) or before[level] != hashes:
+            number = (edge.size >> (8 * level)) // TILE_WIDTH
+            connection.execute("INSERT OR REPLACE INTO edge VALUES (?,?,?)", (level, number, hashes))
+
+
+def follow_log(connection: sqlite3.Connection, size: int) -> None:
+    """Build the tiles of leaves that have none yet: of a ledger from before there were tiles."""
+    at = _edge(connection).size
+    while at < size:
+        until = min(at + _LEAVES_AT_ONCE, size)
+        leaves = connection.execute(_PAGE, (at, until))
+        extend_tiles(connection, [leaf_hash(leaf) for (leaf,) in leaves])
+        at = until
+
+
+def _edge(connection: sqlite3.Connection) -> Edge:
+    rows = connection.execute("SELECT number, hashes FROM edge ORDER BY level").fetchall()
+    if not rows:
+        return Edge(0, [])
+    number, joined = rows[0]
+    return Edge(number * TILE_WIDTH + len(joined) // HASH_BYTES, [hashes for _, hashes in rows])
+
+
+def keep_checkpoint(connection: sqlite3.Connection, signed: SignedCheckpoint, *, vouched: bool) -> None:
+    """Keep a signed checkpoint; earlier ones that nobody vouched for are let go.
+
+    ``vouched`` says that a token or a cosignature is about it, so that it is kept for good.
+    """
+    size = signed.checkpoint.size
+    connection.execute(
+        "INSERT INTO checkpoint VALUES (?,?,?) ON CONFLICT (size) DO UPDATE"
+        " SET note = excluded.note, vouched = vouched OR excluded.vouched",
+        (size, signed.to_bytes(), vouched),
+    )
+    connection.execute(
+        "DELETE FROM checkpoint WHERE NOT vouched AND size < (SELECT MAX(size) FROM checkpoint)"
+    )
+
+
+def newest_checkpoint(connection: sqlite3.Connection) -> SignedCheckpoint | None:
+    """The newest signed checkpoint, or ``None`` before the first."""
+    row = connection.execute("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1").fetchone()
+    return SignedCheckpoint.parse(bytes(row[0])) if row else None
+
+
+def each_checkpoint(connection: sqlite3.Connection) -> Iterator[tuple[int, SignedCheckpoint | ProofError]]:
+    """Every signed checkpoint that is kept, by size; what cannot be read comes as the error that says why."""
+    for size, raw in connection.execute("SELECT size, note FROM checkpoint ORDER BY size"):
+        try:
+            yield size, SignedCheckpoint.parse(bytes(raw))
+        except ProofError as error:
+            yield size, error
