@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 HASH_BYTES = 32
+_BLOCK = 256
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 
@@ -42,18 +44,34 @@ class Frontier:
 
     def append(self, hashed_leaf: bytes) -> None:
         """Add the hash of one more leaf."""
-        node = hashed_leaf
-        size = self.size
-        while size & 1:
-            node = node_hash(self._subtrees.pop(), node)
-            size >>= 1
-        self._subtrees.append(node)
-        self.size += 1
+        self._append_subtree(hashed_leaf, 1)
 
     def extend(self, hashed_leaves: Iterable[bytes]) -> None:
-        """Add the hashes of several leaves, in order."""
-        for hashed_leaf in hashed_leaves:
+        """Add the hashes of several leaves, in order; blocks of 256 are hashed together."""
+        coming = iter(hashed_leaves)
+        for hashed_leaf in islice(coming, -self.size % _BLOCK):
             self.append(hashed_leaf)
+        while block := list(islice(coming, _BLOCK)):
+            if len(block) < _BLOCK:
+                for hashed_leaf in block:
+                    self.append(hashed_leaf)
+            else:
+                self._append_block(block)
+
+    def _append_block(self, block: list[bytes]) -> None:
+        """Add 256 leaves to a tree whose size is a multiple of 256."""
+        while len(block) > 1:
+            block = paired(block)
+        self._append_subtree(block[0], _BLOCK)
+
+    def _append_subtree(self, node: bytes, leaves: int) -> None:
+        """Add a full subtree to a tree whose size is a multiple of its leaves."""
+        above = self.size // leaves
+        while above & 1:
+            node = node_hash(self._subtrees.pop(), node)
+            above >>= 1
+        self._subtrees.append(node)
+        self.size += leaves
 
     def root(self) -> bytes:
         """The root over all leaves so far."""

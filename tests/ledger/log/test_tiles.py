@@ -11,7 +11,7 @@ from log_factory import SmallLog
 
 from ledger.errors import ProofError
 from ledger.log.checkpoints import Checkpoint
-from ledger.log.merkle import leaf_hash
+from ledger.log.merkle import Frontier, leaf_hash
 from ledger.log.proofs import verify_consistency, verify_inclusion
 from ledger.log.tiles import TILE_BYTES, TileName, Tree, width_at
 
@@ -145,6 +145,15 @@ class TestTiles:
         }  # fmt: skip
         assert {at: width_at(70_000, *at) for at in widths} == widths
         assert {at: len(BIG.tile(*at)) // 32 for at in widths} == widths
+
+    @given(st.integers(0, SIZE), st.integers(0, SIZE))
+    def test_the_frontier_leads_to_the_same_root(self, first, second):
+        """However the leaves come, one at a time or in blocks, the frontier has the tree's root."""
+        frontier = Frontier()
+        size = min(first, second)
+        frontier.extend(HASHES[:size])
+        frontier.extend(HASHES[size : max(first, second)])
+        assert (frontier.size, frontier.root()) == (max(first, second), LOG.tree.root(max(first, second)))
 
     def test_a_level_above_holds_the_roots_of_full_tiles(self):
         """Each hash of level 1 is the Merkle Tree Hash of a full tile of level 0."""
