@@ -1,0 +1,1 @@
+"""The evidence package, its report, and the verifier that needs nothing of ours."""
