@@ -16,6 +16,7 @@ from api.access import Access
 from api.app import create_app
 from api.runtime import SIMULATED, Runtime
 from api.settings import Settings
+from api.vouching import AskingAgain, vouching_of
 from ledger.errors import NotRecordedError, WrongCallError
 from ledger.store import open_record
 
@@ -59,7 +60,8 @@ def serve(
                 server_header=False,
                 timeout_graceful_shutdown=settings.drain_seconds,
             )
-            uvicorn.Server(config).run(sockets=[listening])
+            with AskingAgain(vouching_of(runtime), settings.vouch_seconds):
+                uvicorn.Server(config).run(sockets=[listening])
 
 
 def _mail_for(db: str, mail: str | None) -> str | None:

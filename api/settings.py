@@ -21,7 +21,8 @@ class Settings(BaseSettings):
     OUTSCALE sends from: what leaves from them is a notification. ``acknowledgement_sender`` signs the
     automatic acknowledgements of received mail. ``api_key`` is a key of all rights for automation, never
     written down here. ``keys`` is the folder of the keys that sign the log. ``terms`` is a folder of further
-    versions of the general terms (``VERSION.toml``).
+    versions of the general terms (``VERSION.toml``). ``witnesses`` is a file that says who cosigns the log
+    (C2SP tlog-policy); every ``vouch_seconds`` they are asked about what others recorded since.
     """
 
     model_config = SettingsConfigDict(env_prefix="GREFFE_", extra="ignore", frozen=True)
@@ -37,6 +38,8 @@ class Settings(BaseSettings):
     access: Path | None = None
     keys: Path | None = None
     terms: Path | None = None
+    witnesses: Path | None = None
+    vouch_seconds: float = Field(default=60.0, gt=0)
     largest_body_bytes: int = Field(default=64 * _MEBIBYTE, ge=1)
     drain_seconds: int = Field(default=15, ge=1)
 

@@ -82,6 +82,7 @@ for name, command in (
     ("audit", told_plainly(checking.audit)),
     ("rebuild", told_plainly(checking.rebuild)),
     ("keys", told_plainly(signing.keys)),
+    ("vouch", told_plainly(signing.vouch)),
     ("witness", told_plainly(witness.witness)),
     ("demo", told_plainly(recording.demo)),
 ):

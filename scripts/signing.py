@@ -1,4 +1,4 @@
-"""``greffe keys``: which keys sign the log."""
+"""``greffe keys`` and ``greffe vouch``: which keys sign the log, and who vouches for it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import typer
 
 from api.runtime import Runtime, keys_path
 from api.settings import Settings
+from api.vouching import vouching_of
 from ledger import instants
-from ledger.errors import NotRecordedError
+from ledger.errors import NotRecordedError, WrongCallError
 from ledger.notary import Notary
 from ledger.store import Record, open_record
-from scripts.options import AsJson, Db, ledger_address
+from scripts.options import AsJson, Db, Mail, ledger_address, mail_address
+
+CHECK_FAILED = 1
 
 Renew = Annotated[
     bool, typer.Option("--renew", help="Sign with new keys from now on; the next commit records them.")
@@ -66,3 +69,23 @@ def _unrecorded(address: str, record: Record) -> list[dict[str, str | None]]:
     except NotRecordedError:
         return []
     return [{"key": key.text, "from": None, "until": None} for key in present if key.text not in known]
+
+
+def vouch(db: Db = None, mail: Mail = None) -> None:
+    """Ask the witnesses about the newest checkpoint now, and record their answers.
+
+    Ends with status 1 when too few answered for the policy of GREFFE_WITNESSES.
+    """
+    with Runtime.open(ledger_address(db), mail_address(mail)) as runtime:
+        vouching = vouching_of(runtime)
+        if vouching is None:
+            raise WrongCallError("nobody is asked: GREFFE_WITNESSES names no witnesses")
+        found = vouching.round(anyway=True)
+    assert found is not None  # noqa: S101 - it was asked anyway
+    for refusal in found.refusals:
+        typer.echo(f"refused: {refusal}", err=True)
+    enough = {None: "no policy", True: "enough for the policy", False: "TOO FEW for the policy"}
+    count = f"{found.cosignatures} cosignatures"
+    typer.echo(f"checkpoint of {found.size} leaves: {count}, {enough[found.policy_met]}")
+    if found.policy_met is False:
+        raise typer.Exit(CHECK_FAILED)
