@@ -11,11 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from api.runtime import Runtime
+from api.runtime import Runtime, keys_path
 from api.settings import Settings
 from ledger.audit import Report
 from ledger.audit import audit as replay
 from ledger.clock.servers import journal_of
+from ledger.notary import SIGNED_FILE
 from projections.differences import Discrepancy
 from scripts.options import AsJson, AsOf, Db, Mail, instant, ledger_address
 
@@ -28,7 +29,8 @@ def audit(db: Db = None, mail: Mail = None, as_of: AsOf = None, as_json: AsJson 
     With --mail, each stamp is held against the message in the mail server's journal. Ends with status 1
     when anything is wrong.
     """
-    with Runtime.open(ledger_address(db)) as runtime, ExitStack() as closing_bar:
+    address = ledger_address(db)
+    with Runtime.open(address) as runtime, ExitStack() as closing_bar:
         journal = journal_of(mail or Settings().mail, runtime.record.identity.origin)
         bar = closing_bar.enter_context(_bar())
         task = bar.add_task("replaying", total=None)
@@ -36,7 +38,8 @@ def audit(db: Db = None, mail: Mail = None, as_of: AsOf = None, as_json: AsJson 
             runtime.record,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
             as_of=instant(as_of),
-            find_message=journal.find if journal else None,
+            journal=journal,
+            signed=_signed_last(address),
         )
         bar.update(task, description="comparing projections")
         drifts = [] if as_of else runtime.answers.compare()
@@ -48,6 +51,12 @@ def audit(db: Db = None, mail: Mail = None, as_of: AsOf = None, as_json: AsJson 
         _tell(report, drifts)
     if not report.clean or drifts:
         raise typer.Exit(CHECK_FAILED)
+
+
+def _signed_last(address: str) -> list[tuple[str, bytes]]:
+    """What the keys signed last, as it lies beside them: a ledger that was set back does not have it."""
+    path = keys_path(address, Settings()) / SIGNED_FILE
+    return [(str(path), path.read_bytes())] if path.is_file() else []
 
 
 def _bar() -> Progress:

@@ -32,6 +32,14 @@ def _cipher(key: bytes) -> AESGCM:
     return AESGCM(HKDF(SHA256(), _KEY_BYTES, salt=None, info=b"greffe vault v1").derive(key))
 
 
+def unsealed(key: bytes, nonce: bytes, ciphertext: bytes, name: str) -> bytes | None:
+    """What a ciphertext filed under ``name`` holds; ``None`` when it was altered, or is of another key."""
+    try:
+        return _cipher(key).decrypt(nonce, ciphertext, name.encode())
+    except (InvalidTag, ValueError, TypeError, OverflowError):
+        return None
+
+
 class Vault:
     """The vault as one connection sees it; what it writes belongs to that connection's transaction."""
 

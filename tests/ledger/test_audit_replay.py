@@ -151,22 +151,41 @@ class TestTampered:
         [
             pytest.param(
                 [rewrite("0.10", "0.01", at=4)],
-                {(0, "commit.digest"), (0, "commit.root")},
+                {(0, "commit.digest"), (0, "commit.root"), (4, "tile.leaf")},
                 id="a price lowered in well-formed bytes",
             ),
             pytest.param(
                 ["UPDATE leaf SET state = CAST(CAST(state AS TEXT) || ' ' AS BLOB) WHERE position = 7"],
-                {(7, "leaf.structure"), (5, "commit.digest"), (5, "commit.root")},
+                {
+                    (7, "leaf.structure"),
+                    (5, "commit.digest"),
+                    (5, "commit.root"),
+                    (7, "tile.leaf"),
+                    (7, "seen.other"),
+                },
                 id="one byte appended",
             ),
             pytest.param(
                 ["UPDATE leaf SET state = x'00' WHERE position = 9"],
-                {(9, "leaf.structure"), (8, "commit.digest"), (8, "commit.root")},
+                {
+                    (9, "leaf.structure"),
+                    (8, "commit.digest"),
+                    (8, "commit.root"),
+                    (9, "tile.leaf"),
+                    (9, "seen.other"),
+                },
                 id="bytes that are no text",
             ),
             pytest.param(
                 ["DELETE FROM leaf WHERE position = 7"],
-                {(7, "position.gap"), (5, "commit.digest"), (5, "commit.count"), (5, "commit.root")},
+                {
+                    (7, "position.gap"),
+                    (5, "commit.digest"),
+                    (5, "commit.count"),
+                    (5, "commit.root"),
+                    (7, "seen.other"),
+                    (11, "index.subject"),
+                },
                 id="a fact removed",
             ),
             pytest.param(
@@ -175,7 +194,8 @@ class TestTampered:
                     "UPDATE leaf SET position = 4 WHERE position = 7",
                     "UPDATE leaf SET position = 7 WHERE position = 99",
                 ],
-                {(0, "commit.digest"), (0, "commit.root"), (5, "commit.digest"), (5, "commit.root")},
+                {(0, "commit.digest"), (0, "commit.root"), (5, "commit.digest"), (5, "commit.root")}
+                | {(at, rule) for at in (4, 7) for rule in ("tile.leaf", "seen.missing", "seen.other")},
                 id="two facts exchanged",
             ),
             pytest.param(
@@ -190,12 +210,12 @@ class TestTampered:
             ),
             pytest.param(
                 ["UPDATE commits SET stamped = stamped - 86400000000 WHERE position = 8"],
-                {(8, "commit.time")},
+                {(8, "commit.time"), (8, "commit.latest")},
                 id="a commit listed a day earlier",
             ),
             pytest.param(
                 ["UPDATE commits SET stamped = 9000000000000000000 WHERE position = 8"],
-                {(8, "commit.unreadable"), (8, "commit.missing")},
+                {(8, "commit.unreadable"), (8, "commit.missing"), (8, "commit.latest")},
                 id="a commit listed at an impossible time",
             ),
             pytest.param(
@@ -213,12 +233,12 @@ class TestTampered:
             ),
             pytest.param(
                 ["DELETE FROM leaf WHERE position >= 10"],
-                {(10, "position.gap"), (10, "commit.without_stamp")},
+                {(10, "position.gap"), (10, "commit.without_stamp"), (11, "seen.other"), (10, "index.type")},
                 id="the tail of the log removed",
             ),
             pytest.param(
                 ["DELETE FROM commits WHERE position = 10"],
-                {(10, "log.beyond")},
+                {(10, "log.beyond"), (10, "edge.altered"), (11, "seen.other"), (10, "index.type")},
                 id="the last listing removed",
             ),
             pytest.param(
@@ -228,7 +248,7 @@ class TestTampered:
             ),
             pytest.param(
                 ["UPDATE leaf SET topic = (SELECT topic FROM leaf WHERE position = 1) WHERE position = 6"],
-                {(6, "column.type")},
+                {(6, "column.type"), (12, "index.type")},
                 id="a fact indexed under another type",
             ),
             pytest.param(
@@ -260,7 +280,9 @@ class TestTampered:
             rewrite("2021-06-01T09:00", "2021-06-01T07:00", at=5),
             "UPDATE commits SET stamped = stamped - 7200000000 WHERE position = 5",
         )
-        assert found(audited(file)) == {(5, "stamp.queue_id"), (5, "commit.root")}
+        assert found(audited(file)) == {
+            (5, rule) for rule in ("stamp.queue_id", "commit.root", "commit.latest", "tile.leaf")
+        }
 
     def test_a_damaged_file_is_a_discrepancy_and_no_crash(self, file: Path) -> None:
         """Zeroed pages are reported as unreadable."""
@@ -274,6 +296,19 @@ class TestTampered:
         assert "store.unreadable" in {rule for _, rule in found(audited(file))}
 
 
+class Kept:
+    """A journal that gives one message for every queue id."""
+
+    def __init__(self, message: bytes | None) -> None:
+        self.message = message
+
+    def find(self, _queue_id: str) -> bytes | None:
+        return self.message
+
+    def unfollowed(self, _after: Any, _is_committed: Any) -> list[str]:
+        return []
+
+
 class TestJournal:
     """Stamps compared with the mail server's own journal."""
 
@@ -283,12 +318,12 @@ class TestJournal:
 
     def test_a_message_that_is_not_in_the_journal_is_named(self, file: Path) -> None:
         """Each stamp without its message is a discrepancy."""
-        report = audited(file, find_message=lambda _queue_id: None)
+        report = audited(file, journal=Kept(None))
         assert found(report) == {(position, "journal.missing") for position in (0, 5, 8, 10)}
 
     def test_a_message_that_was_altered_is_named(self, file: Path) -> None:
         """Its tail must have the digest that the stamp leaf holds."""
-        report = audited(file, find_message=lambda _queue_id: b"X-Greffe-Digest: 00\r\n")
+        report = audited(file, journal=Kept(b"X-Greffe-Digest: 00\r\n"))
         assert found(report) == {(position, "journal.altered") for position in (0, 5, 8, 10)}
 
     def test_the_embedded_server_s_journal_agrees(self, tmp_path: Path) -> None:
@@ -303,7 +338,7 @@ class TestJournal:
                 recorder.record(parse_events([price(1), price(2)]))
                 recorder.record(parse_events([price(3)]))
             journal = Journal(tmp_path / "mail" / "journal", origin)
-            report = audited(tmp_path / "ledger.db", find_message=journal.find)
+            report = audited(tmp_path / "ledger.db", journal=journal)
         finally:
             server.close()
         assert report.discrepancies == []

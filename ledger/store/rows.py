@@ -1,0 +1,141 @@
+"""The tables of a ledger as they lie in the file, in one snapshot: what an audit distrusts.
+
+Nothing is joined, parsed or trusted here, and every answer is of the same instant, while others go on
+writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+from ledger.store import schema
+from ledger.store.proof import read_tile
+from ledger.store.sqlite import connect, last_commit
+
+_LEVEL_SHIFT = 56
+_SEALED = (
+    "SELECT s.commitment, s.account, s.retention, k.key, s.nonce, s.ciphertext FROM sealed s"
+    " LEFT JOIN vault_key k ON k.account = s.account AND k.retention = s.retention"
+)
+_RAW_MAILS = (
+    "SELECT m.sha256, m.account, 'mail', k.key, m.nonce, m.ciphertext FROM raw_mail m"
+    " LEFT JOIN vault_key k ON k.account = m.account AND k.retention = 'mail'"
+)
+
+
+def _as_it_is(text: bytes) -> str:
+    """A text whose bytes may have been altered."""
+    return text.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One ciphertext of the vault: what it is filed under (a commitment, or a mail's SHA-256), its key."""
+
+    name: str
+    account: str
+    retention: str
+    key: bytes | None
+    nonce: bytes
+    ciphertext: bytes
+
+
+class Rows:
+    """Raw rows of the ledger in ``path``; close it, since it keeps its snapshot until then."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._connection = connect(path)
+        self._connection.execute("PRAGMA query_only=ON")
+        self._connection.text_factory = _as_it_is
+        self._connection.execute("BEGIN")
+        last = last_commit(self._connection)
+        self.size = last.size if last else 0
+
+    def close(self) -> None:
+        """Let go of the snapshot."""
+        self._connection.close()
+
+    def grown(self, queue_id: str) -> bool:
+        """Whether the ledger holds a commit of this queue id by now, once nobody is writing one."""
+        with closing(connect(self._path)) as live:
+            live.execute("BEGIN IMMEDIATE")  # a recorder asks for its stamp under the writer's lock
+            row = live.execute("SELECT 1 FROM commits WHERE queue_id = ?", (queue_id,)).fetchone()
+            live.execute("ROLLBACK")
+        return row is not None
+
+    def integrity(self) -> list[str]:
+        """What SQLite itself finds wrong with the file, its indexes included."""
+        found = [text for (text,) in self._connection.execute("PRAGMA integrity_check(20)")]
+        return [] if found == ["ok"] else found
+
+    def missing_triggers(self) -> list[str]:
+        """The triggers that keep the log append-only and are not there."""
+        known = {
+            name
+            for (name,) in self._connection.execute("SELECT name FROM sqlite_master WHERE type='trigger'")
+        }
+        wanted = {f"{table}_no_{action}" for table in schema.LOG_TABLES for action in ("update", "delete")}
+        return sorted(wanted - known)
+
+    def stamps(self) -> Iterator[tuple[int, int, int]]:
+        """Of every commit in order: position, its stamp, the greatest stamp so far (microseconds)."""
+        yield from self._connection.execute("SELECT position, stamped, latest FROM commits ORDER BY position")
+
+    def seen(self) -> Iterator[tuple[int, int]]:
+        """Every row of the index of ids: key, position."""
+        yield from self._connection.execute("SELECT key, position FROM seen")
+
+    def nameless_leaves(self) -> Iterator[tuple[int, int, int]]:
+        """Leaves whose subject or type has no name: position, numbers of subject and type."""
+        yield from self._connection.execute(
+            "SELECT position, subject, topic FROM leaf WHERE subject NOT IN (SELECT id FROM subject)"
+            " OR topic NOT IN (SELECT id FROM topic) ORDER BY position"
+        )
+
+    def unused_subjects(self) -> Iterator[str]:
+        """Names of subjects that no leaf has."""
+        rows = self._connection.execute(
+            "SELECT name FROM subject s WHERE NOT EXISTS (SELECT 1 FROM leaf l WHERE l.subject = s.id)"
+        )
+        yield from (str(name) for (name,) in rows)
+
+    def topics(self) -> list[str]:
+        """Names of types."""
+        return [str(name) for (name,) in self._connection.execute("SELECT name FROM topic ORDER BY id")]
+
+    def names_given_twice(self) -> list[str]:
+        """Subjects and types that two numbers stand for."""
+        rows = self._connection.execute(
+            "SELECT name FROM subject GROUP BY name HAVING COUNT(*) > 1"
+            " UNION ALL SELECT name FROM topic GROUP BY name HAVING COUNT(*) > 1"
+        )
+        return [str(name) for (name,) in rows]
+
+    def sealed(self) -> Iterator[Entry]:
+        """Every personal value."""
+        return (Entry(*row) for row in self._connection.execute(_SEALED))
+
+    def raw_mails(self) -> Iterator[Entry]:
+        """Every mail."""
+        return (Entry(*row) for row in self._connection.execute(_RAW_MAILS))
+
+    def tile(self, level: int, number: int) -> bytes:
+        """The hashes of a tile, joined; nothing when it is not there."""
+        return read_tile(self._connection, level, number)
+
+    def tile_names(self) -> Iterator[tuple[int, int]]:
+        """Level and number of every full tile."""
+        for (name,) in self._connection.execute("SELECT id FROM tile ORDER BY id"):
+            yield name >> _LEVEL_SHIFT, name & ((1 << _LEVEL_SHIFT) - 1)
+
+    def edge(self) -> dict[int, tuple[int, bytes]]:
+        """The partial tile of each level: its number, its hashes."""
+        rows = self._connection.execute("SELECT level, number, hashes FROM edge")
+        return {level: (number, bytes(hashes)) for level, number, hashes in rows}
+
+    def checkpoints(self) -> Iterator[tuple[int, bytes]]:
+        """Every signed checkpoint: the size it is filed under, the note."""
+        yield from self._connection.execute("SELECT size, note FROM checkpoint ORDER BY size")
