@@ -47,14 +47,16 @@ def each_tile(connection: sqlite3.Connection) -> Iterator[tuple[int, int, bytes]
 def extend_tiles(connection: sqlite3.Connection, hashed_leaves: Sequence[bytes]) -> None:
     """Add the hashes of the leaves of a commit."""
     edge = _edge(connection)
-    before = edge.partial
+    before, size = edge.partial, edge.size
     filled = edge.extend(hashed_leaves)
     connection.executemany(
         "INSERT INTO tile VALUES (?,?)", [(_id(level, number), hashes) for level, number, hashes in filled]
     )
     for level, hashes in enumerate(edge.partial):
-        if level >= len(before) or before[level] != hashes:
-            number = (edge.size >> (8 * level)) // TILE_WIDTH
+        number = (edge.size >> (8 * level)) // TILE_WIDTH
+        # exactly as many leaves as fill a tile leave the same partial one, under another number
+        moved = number != (size >> (8 * level)) // TILE_WIDTH
+        if moved or level >= len(before) or before[level] != hashes:
             connection.execute("INSERT OR REPLACE INTO edge VALUES (?,?,?)", (level, number, hashes))
 
 
