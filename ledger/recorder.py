@@ -219,7 +219,7 @@ class Recorder:
         digest = hashlib.sha256(b"".join(hashes)).hexdigest()
         void = self._void(writing)
         self._look_for_void = True  # unless the commit below succeeds, the message goes unfollowed
-        stamp = self._clock.stamp(digest, len(new))
+        stamp = self._clock.stamp(digest, len(new), self._signing.last if self._signing else b"")
         data: dict[str, Any] = {
             "count": len(new),
             "digest": digest,

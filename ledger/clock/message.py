@@ -6,6 +6,8 @@ and changes none, so the stored message ends with the bytes that were sent (``pr
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import re
 import secrets
@@ -16,6 +18,9 @@ from email.utils import format_datetime
 FIRST_HEADER = b"X-Greffe-Digest: "
 _RECEIVED = re.compile(rb"^Received:(?P<text>(?:.*\r\n)(?:[ \t].*\r\n)*)", re.MULTILINE | re.IGNORECASE)
 _QUEUE_ID = re.compile(rb"\bid ([0-9A-Za-z]+)\b")
+_BEGIN = b"-----BEGIN GREFFE CHECKPOINT-----"
+_END = b"-----END GREFFE CHECKPOINT-----"
+_LONGEST_LINE = 76
 _BY = re.compile(rb"\bby ([^\s;()]+)")
 
 
@@ -32,9 +37,13 @@ class Outgoing:
         return hashlib.sha256(self.body).hexdigest()
 
 
-def stamping_message(digest: str, count: int, *, origin: str, sender: str, recipient: str) -> Outgoing:
+def stamping_message(
+    digest: str, count: int, *, origin: str, sender: str, recipient: str, checkpoint: bytes = b""
+) -> Outgoing:
     """The message that carries the digest of a commit of ``count`` facts to the mail server.
 
+    It carries the checkpoint that was signed last too, in base64 (a line of mail is shorter than a
+    post-quantum signature), so that every commit lies between two stamps of one clock.
     Its ``Date`` is the sender's own, as in any mail; no rule reads it.
     """
     domain = sender.rpartition("@")[2] or "localhost"
@@ -53,9 +62,30 @@ def stamping_message(digest: str, count: int, *, origin: str, sender: str, recip
         "",
         f"The ledger {origin} asks this server for the time of a commit of {count} facts:",
         digest,
+        *_enclosed(checkpoint),
         "",
     )
     return Outgoing(message_id, "\r\n".join(lines).encode("ascii"))
+
+
+def _enclosed(checkpoint: bytes) -> list[str]:
+    if not checkpoint:
+        return []
+    encoded = base64.b64encode(checkpoint).decode("ascii")
+    lines = [encoded[at : at + _LONGEST_LINE] for at in range(0, len(encoded), _LONGEST_LINE)]
+    return [_BEGIN.decode(), *lines, _END.decode()]
+
+
+def checkpoint_in(message: bytes) -> bytes | None:
+    """The signed checkpoint that a stamping message (CRLF) carries; ``None`` when it carries none."""
+    _, begin, rest = message.partition(b"\r\n" + _BEGIN + b"\r\n")
+    encoded, end, _ = rest.partition(b"\r\n" + _END + b"\r\n")
+    if not (begin and end):
+        return None
+    try:
+        return base64.b64decode(encoded.replace(b"\r\n", b""), validate=True)
+    except binascii.Error:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ class SimulatedClock:
         """A fresh queue id for a message at ``instant``."""
         return encode(instant, next(self._inodes))
 
-    def stamp(self, digest: str, count: int) -> Stamp:
+    def stamp(self, digest: str, count: int, checkpoint: bytes = b"") -> Stamp:
         """The stamp of a message that would have been sent now.
 
         Raises:
@@ -47,7 +47,9 @@ class SimulatedClock:
                 f"the ledger's last stamp is {plain(self._not_before)}: nothing new is recorded at"
                 f" {plain(self._now)}"
             )
-        message = stamping_message(digest, count, origin=self._origin, sender=_ADDRESS, recipient=_ADDRESS)
+        message = stamping_message(
+            digest, count, origin=self._origin, sender=_ADDRESS, recipient=_ADDRESS, checkpoint=checkpoint
+        )
         queue_id = self.queue_id(self._now)
         return Stamp(self._now, SIMULATED, queue_id, message.message_id, message.sha256)
 

@@ -142,14 +142,19 @@ class SmtpClock:
         """``embedded``, or the kind and the host that was asked for."""
         return self._kind if self._kind == "embedded" else f"{self._kind}:{self._host}"
 
-    def stamp(self, digest: str, count: int) -> Stamp:
+    def stamp(self, digest: str, count: int, checkpoint: bytes = b"") -> Stamp:
         """Send the stamping message and read its stamp.
 
         Raises:
             ClockUnavailableError: the server is down, slow, refusing, or gave no usable queue id.
         """
         message = stamping_message(
-            digest, count, origin=self._origin, sender=self._sender, recipient=self._recipient
+            digest,
+            count,
+            origin=self._origin,
+            sender=self._sender,
+            recipient=self._recipient,
+            checkpoint=checkpoint,
         )
         reply, server = self.deliver(message, sender=self._sender, recipient=self._recipient)
         queue_id = queue_id_in(reply)

@@ -30,8 +30,10 @@ class Clock(Protocol):
     def name(self) -> str:
         """``postfix:HOST``, ``embedded`` or ``simulated``."""
 
-    def stamp(self, digest: str, count: int) -> Stamp:
+    def stamp(self, digest: str, count: int, checkpoint: bytes = b"") -> Stamp:
         """Send the stamping message of a commit of ``count`` facts and read its stamp.
+
+        The message carries ``checkpoint``, the one that was signed last, if there is one.
 
         Raises:
             ClockUnavailableError: within 5 seconds the server gave no usable stamp.

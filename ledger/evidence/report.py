@@ -137,11 +137,10 @@ def pdf(language: Language, told: Told) -> bytes:
         "lines": text(language, told).split("\n"),
     }
     template = resources.files("ledger.evidence").joinpath("report.typ").read_bytes()
-    made = typst.compile(
+    return typst.compile(
         template,
         format="pdf",
         pdf_standards="a-2b",
         ignore_system_fonts=True,
         sys_inputs={"report": json.dumps(given)},
     )
-    return made

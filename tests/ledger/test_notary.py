@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import closing
 
 import pytest
 from recorder_factory import opened
 
+from ledger.clock.embedded import EmbeddedMailServer
+from ledger.clock.message import checkpoint_in
 from ledger.errors import WrongLedgerError
 from ledger.facts.envelope import parse_events
 from ledger.log.checkpoints import SignedCheckpoint
@@ -187,3 +190,18 @@ def test_a_ledger_from_before_there_were_tiles(desk, tmp_path):
     with Recorder(desk.url, desk.clock, keys=tmp_path / "keys") as recorder:
         assert recorder.notary is not None
         assert recorder.notary.sign().checkpoint.size == 301
+
+
+def test_a_stamping_message_carries_the_checkpoint_before_it(desk, tmp_path):
+    """Each stamping message in the journal carries what was signed last, read back from its stored form."""
+    with closing(EmbeddedMailServer(tmp_path / "mail", origin="greffe.test/x")) as mail:
+        url = f"sqlite:///{tmp_path / 'mailed.db'}"
+        with Recorder(url, mail.clock, origin="greffe.test/x", keys=tmp_path / "keys") as recorder:
+            for account in ("ACC-1", "ACC-2"):
+                recorder.record(parse_events([opened(account)]))
+        record = open_record(url)
+        commits = list(record.commits())
+        carried = [checkpoint_in(mail.clock.journal.find(commit.queue_id)) for commit in commits]
+        record.close()
+    sizes = [SignedCheckpoint.parse(raw).checkpoint.size for raw in carried]
+    assert sizes == [0, commits[0].size]
