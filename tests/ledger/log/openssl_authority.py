@@ -1,0 +1,176 @@
+"""A timestamping authority for tests: OpenSSL behind a loopback HTTP server, with a root of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+CONFIG = """
+[ req ]
+distinguished_name = name
+[ name ]
+[ ca ]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+[ stamping ]
+basicConstraints = CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = critical, timeStamping
+[ serving ]
+basicConstraints = CA:FALSE
+extendedKeyUsage = critical, serverAuth
+[ careless ]
+basicConstraints = CA:FALSE
+extendedKeyUsage = timeStamping
+[ mixed ]
+basicConstraints = CA:FALSE
+extendedKeyUsage = critical, timeStamping, codeSigning
+[ tsa ]
+default_tsa = here
+[ here ]
+dir = .
+serial = ./serial
+crypto_device = builtin
+signer_cert = ./tsa.pem
+signer_key = ./tsa.key
+signer_digest = sha256
+default_policy = 1.3.6.1.4.1.13762.3
+digests = sha256
+accuracy = secs:1
+ess_cert_id_alg = sha256
+"""
+
+
+def openssl(folder, *arguments, data=None):
+    """Run openssl in a folder; its standard output."""
+    done = subprocess.run(["openssl", *arguments], cwd=folder, input=data, capture_output=True, check=False)
+    if done.returncode:
+        raise AssertionError(done.stderr.decode())
+    return done.stdout
+
+
+class OpensslAuthority:
+    """Root, certificate and key in a folder; ``reply`` answers a query as ``openssl ts`` does.
+
+    ``purpose`` is a section of the configuration above; ``days`` how long the certificate is valid from now.
+    """
+
+    def __init__(self, folder, *, purpose="stamping", days=3650, name="Test Authority"):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        (folder / "openssl.cnf").write_text(CONFIG)
+        (folder / "serial").write_text("01\n")
+        for key in ("root", "tsa"):
+            openssl(
+                folder,
+                "genpkey",
+                "-algorithm",
+                "EC",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-out",
+                f"{key}.key",
+            )
+        openssl(
+            folder, "req", "-x509", "-new", "-key", "root.key", "-config", "openssl.cnf", "-extensions", "ca",
+            "-subj", f"/CN={name} Root", "-days", "7300", "-out", "root.pem",
+        )  # fmt: skip
+        self._certify("tsa", purpose, days, name)
+        self.root_pem = folder / "root.pem"
+
+    def _certify(self, file, purpose, days, name):
+        openssl(
+            self.folder, "req", "-new", "-key", "tsa.key", "-config", "openssl.cnf", "-subj", f"/CN={name}",
+            "-out", f"{file}.csr",
+        )  # fmt: skip
+        openssl(
+            self.folder, "x509", "-req", "-in", f"{file}.csr", "-CA", "root.pem", "-CAkey", "root.key",
+            "-CAcreateserial", "-extfile", "openssl.cnf", "-extensions", purpose, "-days", str(days),
+            "-out", f"{file}.pem",
+        )  # fmt: skip
+
+    def token_by(self, purpose, data):
+        """A token over some bytes, signed with a certificate of another purpose, as OpenSSL itself refuses to do.
+
+        The TSTInfo of a good token is signed again (CMS, with ESS signing-certificate-v2) and put into a response.
+        """
+        self._certify("wrong", purpose, 3650, "Test Authority")
+        (self.folder / "good.tsr").write_bytes(self.token_over(data))
+        openssl(self.folder, "ts", "-reply", "-in", "good.tsr", "-token_out", "-out", "good.cms")
+        openssl(
+            self.folder,
+            "cms",
+            "-verify",
+            "-noverify",
+            "-inform",
+            "DER",
+            "-in",
+            "good.cms",
+            "-out",
+            "info.der",
+        )
+        openssl(
+            self.folder, "cms", "-sign", "-binary", "-nodetach", "-cades", "-md", "sha256", "-in", "info.der",
+            "-econtent_type", "1.2.840.113549.1.9.16.1.4", "-signer", "wrong.pem", "-inkey", "tsa.key",
+            "-outform", "DER", "-out", "wrong.cms",
+        )  # fmt: skip
+        content = b"\x30\x03\x02\x01\x00" + (self.folder / "wrong.cms").read_bytes()
+        return b"\x30\x82" + len(content).to_bytes(2) + content
+
+    def reply(self, query):
+        """The DER response to a DER query."""
+        (self.folder / "query.tsq").write_bytes(query)
+        openssl(
+            self.folder, "ts", "-reply", "-config", "openssl.cnf", "-section", "here", "-queryfile", "query.tsq",
+            "-out", "reply.tsr",
+        )  # fmt: skip
+        return (self.folder / "reply.tsr").read_bytes()
+
+    def token_over(self, data):
+        """The DER response over some bytes, without a nonce."""
+        (self.folder / "data").write_bytes(data)
+        openssl(
+            self.folder, "ts", "-query", "-data", "data", "-sha256", "-cert", "-no_nonce", "-out", "own.tsq"
+        )
+        return self.reply((self.folder / "own.tsq").read_bytes())
+
+    def accepts(self, der, data):
+        """Whether ``openssl ts -verify`` accepts a response over some bytes, with this root."""
+        (self.folder / "judged.tsr").write_bytes(der)
+        (self.folder / "judged").write_bytes(data)
+        done = subprocess.run(
+            ["openssl", "ts", "-verify", "-data", "judged", "-in", "judged.tsr", "-CAfile", "root.pem"],
+            cwd=self.folder, capture_output=True, check=False,
+        )  # fmt: skip
+        return done.returncode == 0
+
+
+@contextmanager
+def served(answer):
+    """A loopback server that answers each query with what ``answer`` makes of it; gives its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            query = self.rfile.read(int(self.headers["Content-Length"]))
+            reply = answer(query)
+            self.send_response(200 if reply else 503)
+            self.send_header("Content-Type", "application/timestamp-reply")
+            self.send_header("Content-Length", str(len(reply)))
+            self.end_headers()
+            self.wfile.write(reply)
+
+        def log_message(self, *_arguments):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    running = threading.Thread(target=server.serve_forever, daemon=True)
+    running.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+        running.join(10)
