@@ -22,7 +22,8 @@ class Settings(BaseSettings):
     automatic acknowledgements of received mail. ``api_key`` is a key of all rights for automation, never
     written down here. ``keys`` is the folder of the keys that sign the log. ``terms`` is a folder of further
     versions of the general terms (``VERSION.toml``). ``witnesses`` is a file that says who cosigns the log
-    (C2SP tlog-policy); every ``vouch_seconds`` they are asked about what others recorded since.
+    (C2SP tlog-policy), ``tsa`` lists who timestamps it (RFC 3161: ``URL|FILE`` with the roots in PEM,
+    separated by commas); every ``vouch_seconds`` they are asked about what others recorded since.
     """
 
     model_config = SettingsConfigDict(env_prefix="GREFFE_", extra="ignore", frozen=True)
@@ -39,11 +40,12 @@ class Settings(BaseSettings):
     keys: Path | None = None
     terms: Path | None = None
     witnesses: Path | None = None
+    tsa: Annotated[tuple[str, ...], NoDecode] = ()
     vouch_seconds: float = Field(default=60.0, gt=0)
     largest_body_bytes: int = Field(default=64 * _MEBIBYTE, ge=1)
     drain_seconds: int = Field(default=15, ge=1)
 
-    @field_validator("provider_addresses", mode="before")
+    @field_validator("provider_addresses", "tsa", mode="before")
     @classmethod
     def _separated_by_commas(cls, given: object) -> object:
         if isinstance(given, str):

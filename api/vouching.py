@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from api.runtime import Runtime
 from ledger.errors import GreffeError, WrongCallError
 from ledger.log.policy import Policy
+from ledger.log.tokens import Authority
 from ledger.log.witnesses import Witnesses
 from ledger.vouching import Vouching
 
@@ -17,19 +19,24 @@ _log = logging.getLogger(__name__)
 
 
 def vouching_of(runtime: Runtime) -> Vouching | None:
-    """What asks the witnesses that the settings name; ``None`` when they name none.
+    """What asks the witnesses and authorities that the settings name; ``None`` when they name none.
 
     Raises:
-        WrongCallError: the policy cannot be read, or is none.
+        WrongCallError: the policy, or the file of an authority's roots, cannot be read or is none.
     """
-    path = runtime.settings.witnesses
-    if runtime.recorder is None or path is None:
+    settings = runtime.settings
+    if runtime.recorder is None or (settings.witnesses is None and not settings.tsa):
         return None
+    authorities = [Authority.parse(text) for text in settings.tsa]
+    witnesses = None if settings.witnesses is None else Witnesses(_policy(settings.witnesses))
+    return Vouching(runtime.recorder, runtime.record, witnesses, authorities)
+
+
+def _policy(path: Path) -> Policy:
     try:
-        policy = Policy.parse(path.read_text(encoding="utf-8"))
+        return Policy.parse(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise WrongCallError(f"the witness policy {path} cannot be read: {error}") from error
-    return Vouching(runtime.recorder, runtime.record, Witnesses(policy))
 
 
 class AskingAgain:

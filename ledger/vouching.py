@@ -6,17 +6,20 @@ is facts of its own, which cause no further round: only facts of others do.
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from ledger import instants
-from ledger.errors import GreffeError, WrongCallError
+from ledger.errors import GreffeError, ProofError, WrongCallError
 from ledger.facts.catalogue import TYPES
 from ledger.facts.envelope import parse_events
-from ledger.log.checkpoints import SignedCheckpoint, time_of
-from ledger.log.notes import Signature, VerifierKey, encode_base64
+from ledger.log.checkpoints import Checkpoint, SignedCheckpoint, time_of
+from ledger.log.notes import Signature, VerifierKey, decode_base64, encode_base64
+from ledger.log.tokens import Authority, Token, needs_renewal, token_data, verify_token
 from ledger.log.witnesses import Witnesses
 from ledger.recorder import Recorder
 from ledger.store import Record
@@ -32,6 +35,7 @@ class Round:
 
     size: int
     cosignatures: int
+    tokens: int
     policy_met: bool | None
     refusals: tuple[str, ...]
 
@@ -43,29 +47,71 @@ class Vouching:
         WrongCallError: the ledger signs no checkpoints, so there is nothing to vouch for.
     """
 
-    def __init__(self, recorder: Recorder, record: Record, witnesses: Witnesses | None) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        record: Record,
+        witnesses: Witnesses | None = None,
+        authorities: Sequence[Authority] = (),
+    ) -> None:
         if recorder.notary is None:
             raise WrongCallError("a ledger that is not signed has no checkpoint to vouch for")
         self._recorder, self._notary, self._record = recorder, recorder.notary, record
-        self._witnesses = witnesses
+        self._witnesses, self._authorities = witnesses, authorities
         self._asked_size = self._vouched_size()
 
     def round(self, *, anyway: bool = False) -> Round | None:
-        """Ask everybody once; ``None`` when no fact of others came since the last round, unless ``anyway``.
+        """Ask everybody once; ``None`` when nothing asks for it, unless ``anyway``.
+
+        What asks for it is a fact of others since the last round, or the newest token of an authority whose
+        certificate expires soon: a newer token covers it, being over a tree that contains it.
 
         Raises:
             WrongLedgerError: the tree does not continue what was signed before.
             ClockUnavailableError: the mail server gave no stamp for the answers; the next round asks again.
         """
         size = self._record.size()
-        if not anyway and not self._has_news(size):
+        if not (anyway or self._has_news(size) or self._token_expires()):
             return None
         signed = self._notary.sign()
-        events, met, refusals = self._cosigned(signed)
-        if events:
-            self._recorder.record(parse_events(events, by_ledger=True))
+        cosignatures, met, refusals = self._cosigned(signed)
+        tokens, failures = self._stamped(signed)
+        if cosignatures or tokens:
+            self._recorder.record(parse_events([*cosignatures, *tokens], by_ledger=True))
+        refusals += failures
         self._asked_size = size if not refusals else self._asked_size
-        return Round(signed.checkpoint.size, len(events), met, refusals)
+        return Round(signed.checkpoint.size, len(cosignatures), len(tokens), met, refusals)
+
+    def _stamped(self, signed: SignedCheckpoint) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+        events, failures = [], []
+        for authority in self._authorities:
+            try:
+                token = authority.token_over(signed.checkpoint.text.encode())
+            except ProofError as error:
+                _log.warning("not timestamped: %s", error)
+                failures.append(str(error))
+            else:
+                self._notary.vouch(signed)
+                events.append(token_event(signed, token))
+        return events, tuple(failures)
+
+    def _token_expires(self) -> bool:
+        """Whether what an authority answered last rests on a certificate that expires soon."""
+        newest: dict[str, dict[str, Any]] = {}
+        for fact in self._record.history("tokens"):
+            newest[fact.fields["data"]["authority"]] = fact.fields["data"]
+        now = datetime.now(UTC)
+        roots = [root for authority in self._authorities for root in authority.roots]
+        for data in newest.values():
+            checkpoint = Checkpoint(self._record.identity.origin, data["size"], bytes.fromhex(data["root"]))
+            try:
+                der = decode_base64(data["token"], "the token")
+                token = verify_token(der, checkpoint.text.encode(), roots)
+            except ProofError:
+                continue  # of an authority that is no longer asked
+            if needs_renewal(token, now):
+                return True
+        return False
 
     def _cosigned(
         self, signed: SignedCheckpoint
@@ -105,6 +151,18 @@ class Vouching:
             except GreffeError:
                 _log.exception("the history of %s cannot be read", subject)
         return max(sizes)
+
+
+def token_event(signed: SignedCheckpoint, token: Token) -> dict[str, Any]:
+    """The fact that an authority timestamped a checkpoint (``token.received``)."""
+    return {
+        "specversion": "1.0",
+        "id": f"token-{hashlib.sha256(token.der).hexdigest()[:32]}",
+        "source": _SOURCE,
+        "type": "token.received",
+        "subject": "tokens",
+        "data": token_data(token, signed.checkpoint),
+    }
 
 
 def cosigned_event(signed: SignedCheckpoint, line: Signature, key: VerifierKey) -> dict[str, Any]:

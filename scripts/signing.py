@@ -72,20 +72,21 @@ def _unrecorded(address: str, record: Record) -> list[dict[str, str | None]]:
 
 
 def vouch(db: Db = None, mail: Mail = None) -> None:
-    """Ask the witnesses about the newest checkpoint now, and record their answers.
+    """Ask witnesses and timestamping authorities about the newest checkpoint now, and record their answers.
 
-    Ends with status 1 when too few answered for the policy of GREFFE_WITNESSES.
+    Ends with status 1 when too few cosigned for the policy of GREFFE_WITNESSES, or an authority of GREFFE_TSA
+    gave no token.
     """
     with Runtime.open(ledger_address(db), mail_address(mail)) as runtime:
         vouching = vouching_of(runtime)
         if vouching is None:
-            raise WrongCallError("nobody is asked: GREFFE_WITNESSES names no witnesses")
+            raise WrongCallError("nobody is asked: GREFFE_WITNESSES and GREFFE_TSA name nobody")
         found = vouching.round(anyway=True)
     assert found is not None  # noqa: S101 - it was asked anyway
     for refusal in found.refusals:
         typer.echo(f"refused: {refusal}", err=True)
     enough = {None: "no policy", True: "enough for the policy", False: "TOO FEW for the policy"}
-    count = f"{found.cosignatures} cosignatures"
+    count = f"{found.cosignatures} cosignatures, {found.tokens} tokens"
     typer.echo(f"checkpoint of {found.size} leaves: {count}, {enough[found.policy_met]}")
-    if found.policy_met is False:
+    if found.policy_met is False or found.refusals:
         raise typer.Exit(CHECK_FAILED)

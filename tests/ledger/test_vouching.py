@@ -8,15 +8,19 @@ from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 import uvicorn
+from openssl_authority import OpensslAuthority
+from openssl_authority import served as answering
 from recorder_factory import opened
 
 from api.server import address_of, listen
 from api.witness import create_witness_app
+from ledger import instants
 from ledger.errors import WrongCallError
 from ledger.facts.envelope import parse_events
-from ledger.log.checkpoints import SignedCheckpoint
+from ledger.log.checkpoints import Checkpoint, SignedCheckpoint
 from ledger.log.notes import Signature, VerifierKey
 from ledger.log.policy import Policy
+from ledger.log.tokens import Authority, verify_token
 from ledger.log.witness import Witness
 from ledger.log.witnesses import Witnesses
 from ledger.recorder import Recorder
@@ -101,6 +105,43 @@ def test_a_witness_that_cannot_be_reached(watched):
         assert (found.cosignatures, found.policy_met) == (0, False)
         assert "cannot be reached" in found.refusals[0]
     assert watched.cosigned == []
+
+
+def test_an_authority_timestamps_the_checkpoint(watched, tmp_path):
+    """A token over the signed text becomes a fact that verifies, and is not asked for again."""
+    made = OpensslAuthority(tmp_path / "tsa")
+    with answering(made.reply) as url:
+        authority = Authority.parse(f"{url}|{made.root_pem}")
+        vouching = Vouching(watched.recorder, watched.record, authorities=[authority])
+        found = vouching.round()
+        assert (found.tokens, found.refusals, found.policy_met) == (1, (), None)
+        assert vouching.round() is None
+    (fact,) = watched.record.history("tokens")
+    data = fact.fields["data"]
+    checkpoint = Checkpoint(watched.record.identity.origin, data["size"], bytes.fromhex(data["root"]))
+    token = verify_token(base64.b64decode(data["token"]), checkpoint.text.encode(), authority.roots)
+    assert instants.canonical(token.time) == data["time"]
+    assert watched.record.tree().root(data["size"]) == checkpoint.root
+
+
+def test_a_token_is_renewed_before_its_certificate_expires(watched, tmp_path):
+    """While an authority's certificate has less than thirty days left, each round asks for a newer token."""
+    made = OpensslAuthority(tmp_path / "tsa", days=20)
+    with answering(made.reply) as url:
+        authority = Authority.parse(f"{url}|{made.root_pem}")
+        vouching = Vouching(watched.recorder, watched.record, authorities=[authority])
+        assert [vouching.round().tokens for _ in range(2)] == [1, 1]
+
+
+def test_an_authority_that_does_not_answer(watched, tmp_path):
+    """What went wrong is told, nothing is recorded of it, and the next round asks again."""
+    made = OpensslAuthority(tmp_path / "tsa")
+    authority = Authority.parse(f"http://127.0.0.1:9/|{made.root_pem}")
+    vouching = Vouching(watched.recorder, watched.record, authorities=[authority])
+    for _ in range(2):
+        found = vouching.round()
+        assert (found.tokens, len(found.refusals)) == (0, 1)
+    assert watched.record.history("tokens") == []
 
 
 def test_an_unsigned_ledger(desk):
