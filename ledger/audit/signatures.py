@@ -48,9 +48,9 @@ class SignatureCheck:
         """Note the root of the tree as a commit left it."""
         self._across.execute("INSERT OR IGNORE INTO root VALUES (?,?)", (size, root))
 
-    def message(self, position: int, signed: bytes) -> None:
+    def message(self, position: int, note: bytes) -> None:
         """Note the checkpoint that a stamping message carries."""
-        self._across.execute("INSERT INTO noted VALUES (?,'a stamping message',?)", (position, signed))
+        self._across.execute("INSERT INTO noted VALUES (?,'a stamping message',?)", (position, note))
 
     def leaf(self, position: int, leaf: dict[str, Any]) -> None:
         """Examine what a fact says of keys, tokens and witnesses."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from ledger import instants
 from ledger.audit.report import Report
 from ledger.audit.signatures import SignatureCheck
-from ledger.clock.message import FIRST_HEADER, Found, read_stored
+from ledger.clock.message import FIRST_HEADER, Found, checkpoint_in, read_stored
 from ledger.clock.queue_id import decode as decode_queue_id
 from ledger.errors import WrongCallError
 from ledger.store.commits import Commit
@@ -136,6 +136,9 @@ class StampCheck:
             self._sent(position, data, found)
             self._received(position, data, stamped, found)
             self._dated(position, stamped, found)
+            checkpoint = checkpoint_in(found.sent)
+            if checkpoint is not None:
+                self._signatures.message(position, checkpoint)
 
     def _sent(self, position: int, data: dict[str, Any], found: Found) -> None:
         """What the message says of itself, against the stamp leaf."""

@@ -82,6 +82,11 @@ class VaultCheck:
         for entry in rows.raw_mails():
             self._mail(entry)
         self._across.execute("CREATE UNIQUE INDEX kept_name ON kept (name, filed)")
+        for account in rows.begun_erasures():
+            self._report.remark(
+                f"An erasure of {account} destroyed values and was interrupted before it was recorded: "
+                f"repeat greffe erase {account}."
+            )
         self._missing()
         self._not_gone()
         self._unreferred()

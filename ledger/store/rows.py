@@ -122,6 +122,11 @@ class Rows:
         """Every mail."""
         return (Entry(*row) for row in self._connection.execute(_RAW_MAILS))
 
+    def begun_erasures(self) -> list[str]:
+        """The accounts of which values were destroyed, and no fact says so yet."""
+        rows = self._connection.execute("SELECT key FROM meta WHERE key GLOB ?", (f"{schema.BEGUN}*",))
+        return [str(key).removeprefix(schema.BEGUN) for (key,) in rows]
+
     def tile(self, level: int, number: int) -> bytes:
         """The hashes of a tile, joined; nothing when it is not there."""
         return read_tile(self._connection, level, number)

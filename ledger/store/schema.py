@@ -8,6 +8,9 @@ FORMAT = 2
 EARLIER_FORMATS = ("1",)
 """Formats that a writer brings up to this one: format 1 had no tiles and no signed checkpoints."""
 
+BEGUN = "erasing "
+"""How the table ``meta`` notes an erasure that is not recorded yet, the account following."""
+
 LOG_TABLES = ("leaf", "subject", "topic", "commits", "seen", "tile")
 
 _META = "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"

@@ -152,7 +152,7 @@ def _recovered(orders: list[list[Recorded]]) -> Act | None:
 
 
 def _erase(case: Case, ending: Ending, subject: str) -> Duty:
-    as_of, readings, holds = case.question.as_of, case.question.readings, tuple(_holds(case))
+    as_of, readings, holds = case.question.as_of, case.question.readings, tuple(holds_of(case))
     erased = act_of(next((facts[0] for facts in case.opened_by("erasure.done")), None))
     by = ending.erased_by(readings)
     delay = None if by is None or any(hold.stands(by) for hold in holds) else Delay.until(by)
@@ -162,7 +162,7 @@ def _erase(case: Case, ending: Ending, subject: str) -> Duty:
     return replace(duty, note=None if standing is None else f"a legal hold stands: {standing.fact.subject}")
 
 
-def _holds(case: Case) -> Iterator[Hold]:
+def holds_of(case: Case) -> Iterator[Hold]:
     """The legal holds on the account, each until it was released, or until the day that it names."""
     for facts in case.opened_by("hold.placed"):
         placed, released = facts[0].data, first(facts, "hold.released")
