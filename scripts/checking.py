@@ -16,6 +16,7 @@ from api.settings import Settings
 from ledger.audit import Report
 from ledger.audit import audit as replay
 from ledger.clock.servers import journal_of
+from ledger.log.tokens import Authority
 from ledger.notary import SIGNED_FILE
 from projections.differences import Discrepancy
 from scripts.options import AsJson, AsOf, Db, Mail, instant, ledger_address
@@ -40,6 +41,7 @@ def audit(db: Db = None, mail: Mail = None, as_of: AsOf = None, as_json: AsJson 
             as_of=instant(as_of),
             journal=journal,
             signed=_signed_last(address),
+            roots=[root for text in Settings().tsa for root in Authority.parse(text).roots],
         )
         bar.update(task, description="comparing projections")
         drifts = [] if as_of else runtime.answers.compare()

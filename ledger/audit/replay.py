@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from cryptography.x509 import Certificate
 
 from ledger import instants
 from ledger.audit.index import IndexCheck
@@ -44,6 +46,7 @@ class Scope:
     as_of: datetime | None = None
     journal: StampingMessages | None = None
     signed: Iterable[tuple[str, bytes]] = ()
+    roots: Sequence[Certificate] = ()
 
 
 @dataclass(slots=True)
@@ -76,7 +79,7 @@ class Replay:
         across.execute("CREATE TABLE identity (key TEXT, position INTEGER)")
         identity = record.identity if rows.size else None
         clock, origin = (identity.clock, identity.origin) if identity else ("", "")
-        self._signatures = SignatureCheck(report, across, origin)
+        self._signatures = SignatureCheck(report, across, origin, scope.roots)
         self._stamps = StampCheck(report, across, self._signatures, scope.journal, clock=clock, origin=origin)
         self._tiles = TileCheck(report, rows)
         self._index = IndexCheck(report, across)

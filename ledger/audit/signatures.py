@@ -6,17 +6,19 @@ mail server took, cannot be rewritten with it, and is compared here with the lea
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from cryptography.x509 import Certificate
 
 from ledger.audit.report import Report
 from ledger.errors import ProofError
 from ledger.log.checkpoints import Checkpoint, SignedCheckpoint, verify
 from ledger.log.merkle import EMPTY_ROOT
-from ledger.log.notes import ED25519, ML_DSA_44, Signature, VerifierKey
+from ledger.log.notes import ED25519, ML_DSA_44, Signature, VerifierKey, decode_base64
+from ledger.log.tokens import imprint_of, token_data, verify_token
 from ledger.store.rows import Rows
 
 _LOG_KINDS = frozenset({ED25519, ML_DSA_44})
@@ -34,10 +36,17 @@ class _Key:
 class SignatureCheck:
     """Takes the roots and the facts of proof in order of position; checkpoints are examined at the end."""
 
-    def __init__(self, report: Report, across: sqlite3.Connection, origin: str) -> None:
+    def __init__(
+        self,
+        report: Report,
+        across: sqlite3.Connection,
+        origin: str,
+        roots: Sequence[Certificate] = (),
+    ) -> None:
         self._report = report
         self._across = across
         self._origin = origin
+        self._roots = roots
         self._keys: dict[tuple[str, bytes], _Key] = {}
         self._witnesses: dict[tuple[str, bytes], VerifierKey] = {}
         across.execute("CREATE TABLE root (size INTEGER PRIMARY KEY, root BLOB)")
@@ -107,10 +116,7 @@ class SignatureCheck:
         try:
             key = VerifierKey.parse(data["witness"])
             self._witnesses[key.name, key.key_id] = key
-            signature = Signature.parse(f"— {key.name} {data['signature']}")
-            if not signature.is_by(key):
-                raise ProofError(f"it is not a signature by {key.name} ({key.key_id.hex()})")  # noqa: TRY301
-            verify(checkpoint, signature, key)
+            verify(checkpoint, _signature(data["signature"], key), key)
         except ProofError as error:
             self._report.wrong(
                 position, "cosignature.signature", f"a signature over {checkpoint.size} leaves", str(error),
@@ -119,11 +125,34 @@ class SignatureCheck:
 
     def _token(self, position: int, data: dict[str, Any]) -> None:
         checkpoint = self._vouched(position, data, "token")
-        imprint = hashlib.sha256(checkpoint.text.encode()).hexdigest()
+        imprint = imprint_of(checkpoint).hex()
         if imprint != data["imprint"]:
             self._report.wrong(
                 position, "token.imprint", imprint, data["imprint"],
                 "The authority timestamped something else than the tree that this fact names.",
+            )  # fmt: skip
+        if not self._roots:
+            self._report.remark(
+                "Tokens were not verified against their authorities: no root certificate was at hand."
+            )
+            return
+        try:
+            der = decode_base64(data["token"], "the token")
+            said = token_data(verify_token(der, checkpoint.text.encode(), self._roots), checkpoint)
+        except ProofError as error:
+            self._report.wrong(
+                position, "token.signature", f"a token over {checkpoint.size} leaves by a known authority",
+                str(error),
+                "The token does not prove what this fact says: it is not of a known authority, not for this "
+                "purpose, or not over this tree.",
+            )  # fmt: skip
+            return
+        if said != data:
+            odd = sorted(name for name in said.keys() | data.keys() if said.get(name) != data.get(name))
+            self._report.wrong(
+                position, "token.data", ", ".join(f"{name} {said.get(name)}" for name in odd),
+                ", ".join(f"{name} {data.get(name)}" for name in odd),
+                "The record says of this token something else than the authority signed.",
             )  # fmt: skip
 
     # Checkpoints
@@ -263,3 +292,18 @@ class SignatureCheck:
             f"{signature.key_id.hex()}, in {place}",
             "This checkpoint bears the ledger's name, and was signed with a key that is not the ledger's.",
         )  # fmt: skip
+
+
+def _signature(encoded: str, key: VerifierKey) -> Signature:
+    """The signature line of a fact.
+
+    Raises:
+        ProofError: it is none, or another key's.
+    """
+    try:
+        signature = Signature.parse(decode_base64(encoded, "the signature").decode().removesuffix("\n"))
+    except UnicodeDecodeError as error:
+        raise ProofError(f"the signature line is no text: {error}") from error
+    if not signature.is_by(key):
+        raise ProofError(f"it is not a signature by {key.name} ({key.key_id.hex()})")
+    return signature
