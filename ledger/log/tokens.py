@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import re
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +41,14 @@ from ledger import instants
 from ledger.errors import ProofError, WrongCallError
 from ledger.log.checkpoints import Checkpoint
 from ledger.log.notes import encode_base64
+from ledger.log.token_shapes import in_order, names_certificate, time_in
 
 TIMEOUT_SECONDS = 20.0
 RENEWED_BEFORE = timedelta(days=30)
 """How long before its certificate expires a token is no longer relied on alone."""
 SHA256_OID = "2.16.840.1.101.3.4.2.1"
-_LONGEST_ANSWER_BYTES = 65_536
+_LONGEST_ANSWER_BYTES = 36_864
+_LONGEST_NAME = 256
 _QUERY, _REPLY = "application/timestamp-query", "application/timestamp-reply"
 
 
@@ -52,8 +56,8 @@ _QUERY, _REPLY = "application/timestamp-query", "application/timestamp-reply"
 class Token:
     """A token that was verified: its DER response, its time (UTC), and who answers for it.
 
-    ``authority`` is the subject of the signing certificate (RFC 4514), ``certificates`` all that came with
-    it, the signing one first; ``expires`` is the end of that one's validity (UTC).
+    ``authority`` is the subject of the signing certificate (RFC 4514, in ASCII), ``certificates`` all that
+    came with it, the signing one first; ``expires`` is the end of that one's validity (UTC).
     """
 
     der: bytes
@@ -114,7 +118,7 @@ class Authority:
         )
         try:
             with urllib.request.urlopen(call, timeout=timeout_seconds) as answer:  # noqa: S310 - the same
-                der = answer.read(_LONGEST_ANSWER_BYTES + 1)
+                der = _body(answer, time.monotonic() + timeout_seconds)
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
             raise ProofError(f"the authority {self.url} gave no token: {error}") from error
         if len(der) > _LONGEST_ANSWER_BYTES:
@@ -122,12 +126,22 @@ class Authority:
         return verify_token(der, text, self.roots, nonce=request.nonce)
 
 
+def _body(answer: http.client.HTTPResponse, deadline: float) -> bytes:
+    """What an authority answers, as long as it is short and comes in time."""
+    body = b""
+    while (piece := answer.read1(_LONGEST_ANSWER_BYTES)) and len(body) <= _LONGEST_ANSWER_BYTES:
+        body += piece
+        if time.monotonic() > deadline:
+            raise TimeoutError("its answer takes too long")
+    return body
+
+
 def verify_token(der: bytes, text: bytes, roots: Iterable[Certificate], *, nonce: int | None = None) -> Token:
     """Verify a DER response over exactly these bytes (RFC 3161 §2.4.2).
 
     Its status is granted, its imprint the SHA-256 of the text, its nonce the one asked for (when known), its
-    signature by a certificate of that sole, critical purpose, valid at the token's time, that leads to one
-    of the roots.
+    signature by the certificate that it names, of that sole, critical purpose, valid at the token's time,
+    that leads to one of the roots.
 
     Raises:
         ProofError: one of these does not hold; the message says which.
@@ -144,29 +158,33 @@ def verify_token(der: bytes, text: bytes, roots: Iterable[Certificate], *, nonce
 
 def _verified(der: bytes, text: bytes, roots: list[Certificate], nonce: int | None) -> Token:
     response = _decoded(der)
+    inner = response.time_stamp_token()
     signing, others = _certificates(response)
     _check_purpose(signing)
-    made = response.tst_info.gen_time
+    if not names_certificate(inner, signing.public_bytes(Encoding.DER)):
+        raise ProofError("the token names another signing certificate than the one that it holds")
+    made = time_in(inner)
     if not signing.not_valid_before_utc <= made <= signing.not_valid_after_utc:
         raise ProofError(f"the certificate of the token was not valid at its time, {instants.plain(made)}")
     imprint = response.tst_info.message_imprint
     if imprint.hash_algorithm.dotted_string != SHA256_OID:
         raise ProofError("the token is over another digest than SHA-256")
-    verifier = VerifierBuilder(roots=roots, intermediates=others, nonce=nonce).build()
+    # not intermediates=others: the library trusts those, and who made the token chose them
+    verifier = VerifierBuilder(roots=roots, nonce=nonce).build()
     verifier.verify_message(response, text)
     return Token(
         der,
         imprint.message,
-        made.astimezone(UTC),
-        signing.subject.rfc4514_string(),
+        made,
+        _name(signing),
         response.tst_info.policy.dotted_string,
         (signing, *others),
     )
 
 
-def needs_renewal(token: Token, now: datetime) -> bool:
-    """Whether a newer token is wanted, since this one's certificate expires soon (UTC)."""
-    return now >= token.expires - RENEWED_BEFORE
+def needs_renewal(token: Token, now: datetime, before: timedelta = RENEWED_BEFORE) -> bool:
+    """Whether a newer token is wanted, since this one's certificate expires soon (``now`` in UTC)."""
+    return now >= token.expires - before
 
 
 def token_data(token: Token, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -187,13 +205,11 @@ def imprint_of(checkpoint: Checkpoint) -> bytes:
 
 
 def _decoded(der: bytes) -> TimeStampResponse:
-    response = decode_timestamp_response(der)
+    response = decode_timestamp_response(in_order(der))
     status = PKIStatus(response.status)
     if status is not PKIStatus.GRANTED:
         why = "; ".join(response.status_string) or "no reason given"
         raise ProofError(f"the authority answered {status.name.lower()}: {why}")
-    if response.as_bytes() != der:
-        raise ProofError("the token does not re-encode to itself")
     return response
 
 
@@ -209,6 +225,19 @@ def _certificates(response: TimeStampResponse) -> tuple[Certificate, list[Certif
 
 def _order(row: Certificate) -> bytes:
     return row.public_bytes(Encoding.DER)
+
+
+def _name(signing: Certificate) -> str:
+    """The subject (RFC 4514), each letter outside ASCII as its pairs of hexadecimal digits (§2.4)."""
+    text = signing.subject.rfc4514_string()
+    name = re.sub(r"[^\x20-\x7e]", lambda found: _escaped(found.group()), text)[:_LONGEST_NAME].strip()
+    if not name:
+        raise ProofError("the token's certificate names nobody")
+    return name
+
+
+def _escaped(letter: str) -> str:
+    return "".join(f"\\{byte:02X}" for byte in letter.encode())
 
 
 def _check_purpose(signing: Certificate) -> None:
