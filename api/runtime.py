@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from api.access import Access
 from api.settings import Settings
 from ledger.clock import Mail, MailSettings, open_mail
+from ledger.clock.dkim import DkimSigner
 from ledger.clock.stamp import Clock
 from ledger.errors import NotRecordedError, WrongCallError
 from ledger.recorder import Recorder
@@ -154,7 +155,9 @@ class Runtime:
 
 def _mail_settings(settings: Settings) -> MailSettings:
     return MailSettings(
-        provider=settings.provider_addresses, acknowledgement_sender=settings.acknowledgement_sender
+        provider=settings.provider_addresses,
+        acknowledgement_sender=settings.acknowledgement_sender,
+        signer=DkimSigner.open(settings.dkim) if settings.dkim else None,
     )
 
 

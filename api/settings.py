@@ -23,7 +23,8 @@ class Settings(BaseSettings):
     written down here. ``keys`` is the folder of the keys that sign the log. ``terms`` is a folder of further
     versions of the general terms (``VERSION.toml``). ``witnesses`` is a file that says who cosigns the log
     (C2SP tlog-policy), ``tsa`` lists who timestamps it (RFC 3161: ``URL|FILE`` with the roots in PEM,
-    separated by commas); every ``vouch_seconds`` they are asked about what others recorded since.
+    separated by commas); every ``vouch_seconds`` they are asked about what others recorded since. ``dkim``
+    is the key that signs stamping messages (RFC 6376): ``DOMAIN SELECTOR KEYFILE``, RSA or Ed25519 as PEM.
     """
 
     model_config = SettingsConfigDict(env_prefix="GREFFE_", extra="ignore", frozen=True)
@@ -41,6 +42,7 @@ class Settings(BaseSettings):
     terms: Path | None = None
     witnesses: Path | None = None
     tsa: Annotated[tuple[str, ...], NoDecode] = ()
+    dkim: str | None = None
     vouch_seconds: float = Field(default=60.0, gt=0)
     largest_body_bytes: int = Field(default=64 * _MEBIBYTE, ge=1)
     drain_seconds: int = Field(default=15, ge=1)

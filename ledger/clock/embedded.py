@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 
+from ledger.clock.dkim import DkimSigner
 from ledger.clock.journal import Journal
 from ledger.clock.listener import Listener
 from ledger.clock.maildir import Maildir
@@ -32,7 +33,9 @@ class EmbeddedMailServer:
         WrongLedgerError: another process has the folder.
     """
 
-    def __init__(self, folder: Path, *, origin: str, intake_port: int = 0) -> None:
+    def __init__(
+        self, folder: Path, *, origin: str, intake_port: int = 0, signer: DkimSigner | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = _lock(folder)
         self._host = socket.gethostname()
@@ -53,6 +56,7 @@ class EmbeddedMailServer:
             sender=STAMP_ADDRESS,
             recipient=STAMP_ADDRESS,
             journal=Journal(self.journal.folder, origin),
+            signer=signer,
         )
 
     def notify(self, on_mail: Callable[[], None]) -> None:

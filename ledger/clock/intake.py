@@ -15,6 +15,7 @@ from typing import Any
 from ledger import instants
 from ledger.clock.acknowledgements import Acknowledger, Due, compose
 from ledger.clock.addresses import AddressBook
+from ledger.clock.dkim import DkimSigner
 from ledger.clock.letters import Letter, read_letter
 from ledger.clock.message import Outgoing, read_stored
 from ledger.clock.queue_id import decode
@@ -32,11 +33,12 @@ class MailSettings:
     """Whose mail server it is.
 
     ``provider`` are the addresses or domains that OUTSCALE sends from; ``acknowledgement_sender`` signs
-    acknowledgements, and ``None`` sends none.
+    acknowledgements, and ``None`` sends none; ``signer`` signs stamping messages, if there is one.
     """
 
     provider: tuple[str, ...] = ()
     acknowledgement_sender: str | None = "support@greffe.localhost"
+    signer: DkimSigner | None = None
 
     def is_providers(self, address: str) -> bool:
         """Whether an address is the provider's own."""

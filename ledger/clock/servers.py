@@ -136,7 +136,7 @@ class EmbeddedMail(_Receiving):
     """The embedded server, its journal and its spool."""
 
     def __init__(self, folder: Path, origin: str, settings: MailSettings) -> None:
-        self._server = EmbeddedMailServer(folder, origin=origin)
+        self._server = EmbeddedMailServer(folder, origin=origin, signer=settings.signer)
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -206,6 +206,7 @@ class PostfixMail(_Receiving):
             sender=options.get("from", address),
             recipient=address,
             journal=Journal(Path(journal), origin) if journal else None,
+            signer=settings.signer,
         )
         super().__init__(clock, settings, POSTFIX)
         self._lmtp = options.get("lmtp")

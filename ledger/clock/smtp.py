@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+from ledger.clock.dkim import DkimSigner
 from ledger.clock.journal import Journal
 from ledger.clock.message import Outgoing, stamping_message
 from ledger.clock.queue_id import decode
@@ -115,6 +116,7 @@ class SmtpClock:
     """A mail server as a clock: Postfix by default, or the embedded server.
 
     ``name`` is ``postfix:HOST`` once the server has greeted; one message is under way at a time.
+    ``signer`` signs stamping messages, if there is one.
     """
 
     def __init__(
@@ -127,11 +129,13 @@ class SmtpClock:
         sender: str,
         recipient: str,
         journal: Journal | None,
+        signer: DkimSigner | None = None,
         bound_seconds: float = BOUND_SECONDS,
     ) -> None:
         self._host, self._port = host, port
         self._origin, self._kind = origin, kind
         self._sender, self._recipient = sender, recipient
+        self._signer = signer
         self._bound_seconds = bound_seconds
         self._session: SmtpSession | None = None
         self._lock = threading.Lock()
@@ -156,6 +160,8 @@ class SmtpClock:
             recipient=self._recipient,
             checkpoint=checkpoint,
         )
+        if self._signer is not None:
+            message = self._signer.signed(message)
         reply, server = self.deliver(message, sender=self._sender, recipient=self._recipient)
         queue_id = queue_id_in(reply)
         name = self._kind if self._kind == "embedded" else f"{self._kind}:{server}"
