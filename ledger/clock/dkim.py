@@ -33,7 +33,7 @@ _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.IGNORECASE)
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _EXACT = (b"simple", b"simple")
-_LINE = 70
+_LINE = 64
 _ARCHIVED = re.compile(rb"^" + RECORD_HEADER.encode() + rb": (.*(?:\r\n[ \t].*)*)\r\n", re.MULTILINE)
 _SIGNATURE = re.compile(rb"^DKIM-Signature:", re.MULTILINE | re.IGNORECASE)
 _HEADER_NAME = re.compile(rb"^([\x21-\x39\x3b-\x7e]+):", re.MULTILINE)
@@ -80,7 +80,7 @@ class DkimSigner:
         Every header is signed once more than it occurs, so that none can be added without notice.
         """
         head, _, body = message.body.partition(b"\r\n\r\n")
-        head += b"\r\n" + _folded(f"{RECORD_HEADER}: {self.record_name} {self.record}").encode()
+        head += b"\r\n" + self._archived.encode()
         names = _HEADER_NAME.findall(head)
         kind, private = self._private
         signature = dkim.DKIM(head + b"\r\n\r\n" + body, signature_algorithm=kind).sign(
@@ -91,6 +91,13 @@ class DkimSigner:
             include_headers=[*names, *dict.fromkeys(names)],
         )
         return Outgoing(message.message_id, head + b"\r\n" + signature + b"\r\n" + body)
+
+    @property
+    def _archived(self) -> str:
+        """The header with the record, folded: space inside ``p=`` means nothing (RFC 6376 §3.6.1)."""
+        tags, _, public = self.record.partition("p=")
+        lines = [public[at : at + _LINE] for at in range(0, len(public), _LINE)]
+        return "\r\n ".join((f"{RECORD_HEADER}: {self.record_name}", f"{tags}p={lines[0]}", *lines[1:]))
 
     @property
     def _private(self) -> tuple[bytes, bytes]:
@@ -131,14 +138,9 @@ def archived_record(message: bytes) -> tuple[str, str] | None:
     found = _ARCHIVED.search(head)
     if found is None:
         return None
-    unfolded = re.sub(rb"\r\n[ \t]", b"", found.group(1)).decode("ascii", "replace")
-    name, _, record = unfolded.partition(" ")
-    return name, record
-
-
-def _folded(header: str) -> str:
-    lines = [header[at : at + _LINE] for at in range(0, len(header), _LINE)]
-    return "\r\n ".join(lines)
+    name, _, record = found.group(1).decode("ascii", "replace").partition("\r\n ")
+    tags, _, public = record.partition("p=")
+    return name, f"{tags}p={''.join(public.split())}"
 
 
 def _read(path: Path) -> RSAPrivateKey | Ed25519PrivateKey:
