@@ -13,7 +13,8 @@ import typer
 
 from api.runtime import Runtime
 from ledger.errors import Flaw, GreffeError, MalformedFactError, WrongCallError
-from ledger.facts.envelope import Draft, parse_events, parse_json
+from ledger.facts.envelope import Draft, parse_events
+from ledger.facts.strict_json import parse_json
 from ledger.recorder import Receipt, Recorder
 from scripts import demo as demonstration
 from scripts.options import Db, Mail, ledger_address, mail_address

@@ -19,7 +19,8 @@ from ledger import instants
 from ledger.clock.queue_id import encode
 from ledger.clock.simulated import SIMULATED, SimulatedClock
 from ledger.errors import ConflictingFactError, Flaw, MalformedFactError, NotRecordedError, WrongCallError
-from ledger.facts.envelope import Draft, parse_events, parse_json
+from ledger.facts.envelope import Draft, parse_events
+from ledger.facts.strict_json import parse_json
 from ledger.recorder import Receipt
 from ledger.store import open_record
 

@@ -8,13 +8,12 @@ canonical, its personal values still in clear. A *leaf* is the bytes that the le
 from __future__ import annotations
 
 import base64
-import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -24,7 +23,8 @@ from ledger.errors import Flaw, MalformedFactError
 from ledger.facts.catalogue import RESERVED, TYPES, FactType, account_of
 from ledger.facts.personal import COMMITMENT, Seal, sealed, values_at
 from ledger.facts.refusals import flaws_of
-from ledger.facts.shape import LARGEST_INTEGER, Instant
+from ledger.facts.shape import Instant
+from ledger.facts.strict_json import parse_json
 
 LEAF_VERSION = 1
 LONGEST_LEAF_BYTES = 65_535
@@ -76,55 +76,6 @@ class Draft:
         if self.time is not None:
             content["time"] = instants.canonical(self.time)
         return content
-
-
-def parse_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    """Read JSON strictly: UTF-8, no duplicate key, no float, no integer beyond 2^53 - 1 (RFC 7493).
-
-    Raises:
-        MalformedFactError: the rule that was broken, as ``json.…``.
-    """
-    try:
-        return json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_object,
-            parse_float=_no_float,
-            parse_constant=_no_float,
-            parse_int=_integer,
-        )
-    except UnicodeDecodeError as error:
-        raise _json_flaw("json.utf8", f"the body is not UTF-8: {error}") from error
-    except RecursionError:
-        raise _json_flaw("json.depth", "the body is nested too deeply") from None
-    except ValueError as error:
-        raise _json_flaw("json.syntax", f"the body is not JSON: {error}") from error
-
-
-def _json_flaw(rule: str, message: str) -> MalformedFactError:
-    return MalformedFactError(Flaw("request", "", rule, message))
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise _json_flaw("json.duplicate_key", f"the key {twice!r} stands twice in one object")
-    for key in result:
-        if not key.isascii():
-            raise _json_flaw("json.ascii_key", f"the key {key!r} is not ASCII")
-    return result
-
-
-def _no_float(text: str) -> NoReturn:
-    raise _json_flaw("json.float", f"{text} is a float: write quantities and amounts as decimal strings")
-
-
-def _integer(text: str) -> int:
-    digits = text.lstrip("-")
-    if len(digits) > 16 or int(digits) > LARGEST_INTEGER:  # noqa: PLR2004 - 2**53 has 16 digits
-        raise _json_flaw("json.integer", f"{text} is beyond 2^53 - 1: write it as a decimal string")
-    return int(text)
 
 
 def parse_request(body: bytes) -> list[Draft]:

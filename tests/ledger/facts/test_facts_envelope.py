@@ -25,9 +25,9 @@ from ledger.facts.envelope import (
     decode,
     encode,
     parse_events,
-    parse_json,
     parse_request,
 )
+from ledger.facts.strict_json import parse_json
 
 VECTORS = tomllib.loads((Path(__file__).parents[2] / "vectors" / "leaves.toml").read_text("utf-8"))
 SALT = "A" * 22
@@ -282,3 +282,33 @@ def test_a_thousand_facts_are_read_quickly() -> None:
     leaves = [encode({**draft.content(seal), "salt": SALT}) for draft in drafts]
     assert time.process_time() - started < 0.2
     assert len(leaves) == 1_000
+
+
+class TestStrictJson:
+    """What breaks a rule of strict JSON (RFC 7493) is named by fact, field and rule."""
+
+    @pytest.mark.parametrize(
+        ("body", "told"),
+        [
+            (
+                '{"id":"a","data":{"entries":[{"quantity":1.5}]}}',
+                [("a", "/data/entries/0/quantity", "json.float")],
+            ),
+            ('{"id":"a","data":{"x":NaN}}', [("a", "/data/x", "json.float")]),
+            ('[{"id":"a"},{"id":"b","id":"b"}]', [("b", "/id", "json.duplicate_key")]),
+            ('[{"id":"a"},{"data":{"é/~":1}}]', [("#1", "/data/é~1~0", "json.ascii_key")]),
+            ('{"id":"a","n":9007199254740992}', [("a", "/n", "json.integer")]),
+            (
+                '[{"id":"a","x":1.0},{"id":"b","x":2.0}]',
+                [("a", "/x", "json.float"), ("b", "/x", "json.float")],
+            ),
+            ("[1.5]", [("#0", "", "json.float")]),
+            ('{"a":', [("request", "", "json.syntax")]),
+            ("[" * 100_000, [("request", "", "json.depth")]),
+        ],
+    )
+    def test_fact_field_and_rule(self, body, told):
+        """Each flaw says which fact, by its id or place, and which field, by its JSON pointer."""
+        with pytest.raises(MalformedFactError) as refused:
+            parse_json(body.encode())
+        assert [(flaw.fact, flaw.field, flaw.rule) for flaw in refused.value.flaws] == told
