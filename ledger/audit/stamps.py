@@ -70,16 +70,27 @@ class StampCheck:
             )  # fmt: skip
         self._monotony(position, stamped)
         for queue_id in data.get("void", ()):
-            self._report.remark(
-                f"The stamp at position {position} names a stamping message that no commit "
-                f"followed: {queue_id}."
-            )
+            self._void(position, queue_id)
         self._across.executemany(
             "INSERT INTO stamped VALUES (?,?,?)",
             [(data["queue_id"], position, 0), *((name, position, 1) for name in data.get("void", ()))],
         )
         if self._journal is not None:
             self._in_journal(position, data, stamped, self._journal.find(data["queue_id"]))
+
+    def _void(self, position: int, queue_id: str) -> None:
+        """A message that no commit followed: what it carries must still be of this log."""
+        self._report.remark(
+            f"The stamp at position {position} names a stamping message that no commit followed: {queue_id}."
+        )
+        message = self._journal.find(queue_id) if self._journal is not None else None
+        if message is not None:
+            self._carried(position, read_stored(message).sent)
+
+    def _carried(self, position: int, sent: bytes) -> None:
+        checkpoint = checkpoint_in(sent)
+        if checkpoint is not None:
+            self._signatures.message(position, checkpoint)
 
     def _listed(self, position: int, data: dict[str, Any], stamped: datetime, row: Commit) -> None:
         for what, kept, listed in (
@@ -136,9 +147,7 @@ class StampCheck:
             self._sent(position, data, found)
             self._received(position, data, stamped, found)
             self._dated(position, stamped, found)
-            checkpoint = checkpoint_in(found.sent)
-            if checkpoint is not None:
-                self._signatures.message(position, checkpoint)
+            self._carried(position, found.sent)
 
     def _sent(self, position: int, data: dict[str, Any], found: Found) -> None:
         """What the message says of itself, against the stamp leaf."""

@@ -7,6 +7,7 @@ from ledger.log.merkle import HASH_BYTES
 from ledger.log.tiles import TILE_BYTES, TILE_WIDTH, Edge, TileName, tile_root
 from ledger.store.rows import Rows
 
+_WIDEST_GAP = 1_000_000
 _ALTERED = "A hash of the tree was altered: proofs that rest on it would no longer verify."
 
 
@@ -26,15 +27,13 @@ class TileCheck:
 
     def leaf(self, position: int, hashed: bytes) -> None:
         """Take the hash of a leaf; positions that were left out have none."""
-        while self._next < position:
-            self._take(None)
-        if self._next == position:
+        if self._reaches(position) and self._next == position:
             self._take(hashed)
 
     def finish(self, end: int) -> None:
         """Compare the right edge of the tree, and name tiles beyond it."""
-        while self._next < end:
-            self._take(None)
+        if not self._reaches(end):
+            return
         edge = self._rows.edge()
         self._edge.extend(self._level_0(end // TILE_WIDTH))
         for level, hashes in enumerate(self._edge.partial):
@@ -54,6 +53,14 @@ class TileCheck:
                     end, "tile.beyond", f"tiles of {end} leaves", f"tile {TileName(level, number).path}",
                     "The tree is kept of more leaves than the log has: its end was cut off.",
                 )  # fmt: skip
+
+    def _reaches(self, position: int) -> bool:
+        """Pass over positions without a leaf; a gap so wide is of a falsified number, and named as a gap."""
+        if position - self._next > _WIDEST_GAP:
+            return False
+        while self._next < position:
+            self._take(None)
+        return True
 
     def _edge_wrong(self, level: int, expected: str, number: int, stored: bytes) -> None:
         self._report.wrong(
