@@ -135,10 +135,11 @@ class OpensslAuthority:
         brief = built.sign(root_key, SHA256())
         (self.folder / "tsa.pem").write_bytes(brief.public_bytes(Encoding.PEM))
 
-    def token_by(self, purpose, data):
+    def token_by(self, purpose, data, *, names_certificate=True):
         """A token over some bytes, signed with a certificate of another purpose, as OpenSSL itself refuses to do.
 
-        The TSTInfo of a good token is signed again (CMS, with ESS signing-certificate-v2) and put into a response.
+        The TSTInfo of a good token is signed again (CMS, with ESS signing-certificate-v2 unless it is to name no
+        certificate) and put into a response.
         """
         self.certify("wrong", purpose)
         (self.folder / "good.tsr").write_bytes(self.token_over(data))
@@ -156,7 +157,7 @@ class OpensslAuthority:
             "info.der",
         )
         openssl(
-            self.folder, "cms", "-sign", "-binary", "-nodetach", "-cades", "-md", "sha256", "-in", "info.der",
+            self.folder, "cms", "-sign", "-binary", "-nodetach", *(["-cades"] if names_certificate else []), "-md", "sha256", "-in", "info.der",
             "-econtent_type", "1.2.840.113549.1.9.16.1.4", "-signer", "wrong.pem", "-inkey", "tsa.key",
             "-outform", "DER", "-out", "wrong.cms",
         )  # fmt: skip

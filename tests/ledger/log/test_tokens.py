@@ -122,13 +122,15 @@ def test_a_setting_that_is_none(text):
         Authority.parse(text)
 
 
-def test_an_altered_token_says_nothing_else(roots, der):
-    """With any one byte altered a token is refused, or says the same: versions and names of algorithms are unsigned."""
+def test_an_altered_token_says_nothing_else(made, roots, der):
+    """With any one byte altered a token is refused, or says the same, for OpenSSL too: version numbers are unsigned."""
     told = verify_token(der, TEXT, roots)
     survivors = 0
     for at in range(0, len(der), 3):
         with suppress(ProofError):
-            found = verify_token(der[:at] + bytes([der[at] ^ 1]) + der[at + 1 :], TEXT, roots)
+            altered = der[:at] + bytes([der[at] ^ 1]) + der[at + 1 :]
+            found = verify_token(altered, TEXT, roots)
+            assert made.accepts(altered, TEXT)
             assert (found.time, found.imprint, found.authority) == (told.time, told.imprint, told.authority)
             survivors += 1
     assert survivors < 10
@@ -209,6 +211,14 @@ def test_another_certificate_of_the_same_key(made, roots, der):
     assert not made.accepts(swapped, TEXT)
     with pytest.raises(ProofError, match="names another signing certificate"):
         verify_token(swapped, TEXT, roots)
+
+
+def test_a_token_that_names_no_certificate(made, roots):
+    """A token whose signed part does not name the signing certificate is refused, as OpenSSL refuses it."""
+    der = made.token_by("stamping", TEXT, names_certificate=False)
+    assert not made.accepts(der, TEXT)
+    with pytest.raises(ProofError, match="names no signing certificate"):
+        verify_token(der, TEXT, roots)
 
 
 def test_fractions_of_a_second(tmp_path):
