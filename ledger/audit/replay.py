@@ -73,10 +73,9 @@ class Replay:
         self._rows = record.commits(_EARLIEST)
         self._next_row: Commit | None = None
         self._commit: _OpenCommit | None = None
-        self._accounts: set[str] = set()
-        self._messages: dict[str, str] = {}
         across.execute("CREATE TABLE stream (subject TEXT, position INTEGER, version)")
         across.execute("CREATE TABLE identity (key TEXT, position INTEGER)")
+        across.execute("CREATE TABLE owned (name TEXT PRIMARY KEY, account TEXT) WITHOUT ROWID")
         identity = record.identity if rows.size else None
         clock, origin = (identity.clock, identity.origin) if identity else ("", "")
         self._signatures = SignatureCheck(report, across, origin, scope.roots)
@@ -307,8 +306,8 @@ class Replay:
     def _account(self, position: int, leaf: dict[str, Any]) -> None:
         account = account_of(leaf["subject"])
         if leaf["type"] == "account.opened":
-            self._accounts.add(account)
-        elif account != COMMON and account not in self._accounts:
+            self._own(account, account)
+        elif account != COMMON and self._owner(account) is None:
             self._report.wrong(
                 position, "account.unopened", f"account {account} opened before", "no opening",
                 "A fact is recorded of an account that had not been opened.",
@@ -317,7 +316,7 @@ class Replay:
     def _mail(self, position: int, leaf: dict[str, Any]) -> None:
         mail = leaf.get("mail")
         if mail is not None:
-            owner = self._messages.get(mail)
+            owner = self._owner(mail)
             account = account_of(leaf["subject"])
             if owner is None or owner != account:
                 found = "no earlier message" if owner is None else f"a message of {owner or 'no account yet'}"
@@ -328,9 +327,18 @@ class Replay:
                     "account.",
                 )  # fmt: skip
         if leaf["type"] in _MESSAGES:
-            self._messages.setdefault(leaf["subject"], account_of(leaf["subject"]))
+            if self._owner(leaf["subject"]) is None:
+                self._own(leaf["subject"], account_of(leaf["subject"]))
         elif leaf["type"] == "mail.attributed":
-            self._messages[leaf["subject"]] = leaf["data"]["account"]
+            self._own(leaf["subject"], leaf["data"]["account"])
+
+    def _own(self, name: str, account: str) -> None:
+        """Note whose an account or a message is."""
+        self._across.execute("INSERT OR REPLACE INTO owned VALUES (?,?)", (name, account))
+
+    def _owner(self, name: str) -> str | None:
+        row = self._across.execute("SELECT account FROM owned WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
 
     # The whole log
 
