@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from ledger import instants
 from ledger.audit.report import Report
 from ledger.audit.signatures import SignatureCheck
-from ledger.clock.message import FIRST_HEADER, Found, checkpoint_in, read_stored
+from ledger.clock.message import Found, checkpoint_in, read_stored
 from ledger.clock.queue_id import decode as decode_queue_id
 from ledger.errors import WrongCallError
 from ledger.store.commits import Commit
@@ -259,9 +259,6 @@ def _instant(text: bytes) -> datetime | None:
 
 def _ends_with_what_was_sent(message: bytes, sha256: str) -> bool:
     """Whether the message ends with the bytes of this digest: the server adds lines on top only."""
-    at = message.find(FIRST_HEADER)
-    while at >= 0:
-        if hashlib.sha256(message[at:]).hexdigest() == sha256:
-            return True
-        at = message.find(FIRST_HEADER, at + 1)
-    return False
+    head = message.partition(b"\r\n\r\n")[0]
+    starts = [0, *(found.end() for found in re.finditer(rb"\r\n", head))]
+    return any(hashlib.sha256(message[at:]).hexdigest() == sha256 for at in starts)

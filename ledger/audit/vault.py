@@ -10,8 +10,12 @@ import sqlite3
 from typing import Any
 
 from ledger.audit.report import Report
+from ledger.clock.message import Found, read_stored
+from ledger.clock.queue_id import decode as decode_queue_id
+from ledger.errors import WrongCallError
 from ledger.facts.catalogue import COMMON, TYPES, account_of
 from ledger.facts.personal import commitment_to, opening_of, values_at
+from ledger.instants import canonical
 from ledger.store.rows import Entry, Rows
 from ledger.store.vault import unsealed
 
@@ -38,6 +42,9 @@ class VaultCheck:
             "CREATE TABLE referred (name TEXT, filed TEXT, owner TEXT, retention TEXT, position INTEGER,"
             " needed INTEGER)"
         )
+        across.execute(
+            "CREATE TABLE dated (name TEXT, filed TEXT, position INTEGER, queue_id TEXT, server TEXT)"
+        )
         across.execute("CREATE TABLE attributed (mail TEXT PRIMARY KEY, account TEXT)")
         across.execute("CREATE TABLE erased (account TEXT, retention TEXT, position INTEGER)")
         across.execute("CREATE TABLE kept (name TEXT, filed TEXT)")
@@ -61,6 +68,7 @@ class VaultCheck:
                 "INSERT INTO referred VALUES (?,?,?,'mail',?,?)",
                 (data["message_sha256"], f"/{account}", owner, position, "stamp" in data),
             )
+            self._date(position, account, data)
         if kind.name == "mail.attributed":
             self._across.execute("INSERT OR REPLACE INTO attributed VALUES (?,?)", (subject, data["account"]))
         if kind.name == "person.erased":
@@ -69,9 +77,29 @@ class VaultCheck:
                 [(account, retention, position) for retention in data["classes"]],
             )
 
+    def _date(self, position: int, account: str, data: dict[str, Any]) -> None:
+        """Note by what a mail is dated, and compare its time with the one that its queue id carries."""
+        stamp = data.get("stamp")
+        if stamp is None:
+            return
+        self._across.execute(
+            "INSERT INTO dated VALUES (?,?,?,?,?)",
+            (data["message_sha256"], f"/{account}", position, stamp["queue_id"], stamp["server"]),
+        )
+        try:
+            carried = canonical(decode_queue_id(stamp["queue_id"]))
+        except WrongCallError:
+            return
+        if carried != stamp["time"]:
+            self._report.wrong(
+                position, "mail.queue_id", carried, stamp["time"],
+                "The time of this mail is not the one that the mail server's own queue id carries.",
+            )  # fmt: skip
+
     def compare(self, rows: Rows) -> None:
         """Hold the vault against what the leaves refer to."""
         self._across.execute("CREATE INDEX referred_name ON referred (name, filed)")
+        self._across.execute("CREATE INDEX dated_name ON dated (name, filed)")
         self._across.execute("CREATE INDEX erased_account ON erased (account, retention, position)")
         self._across.execute(
             "UPDATE referred SET owner = COALESCE((SELECT account FROM attributed WHERE mail = owner), owner)"
@@ -112,6 +140,23 @@ class VaultCheck:
                 self._position(entry.name, f"/{entry.account}"), "vault.mail", entry.name, found,
                 "The mail in the vault is not the one that was received: its bytes are others.",
             )  # fmt: skip
+        self._received(entry, read_stored(clear))
+
+    def _received(self, entry: Entry, stored: Found) -> None:
+        """Compare what dates a mail with the line that the mail server wrote on top of it, if it did."""
+        if stored.queue_id is None:
+            return
+        for position, queue_id, server in self._across.execute(
+            "SELECT position, queue_id, server FROM dated WHERE name = ? AND filed = ?",
+            (entry.name, f"/{entry.account}"),
+        ):
+            _, named, host = server.partition(":")
+            if (queue_id, host if named else stored.server) != (stored.queue_id, stored.server):
+                self._report.wrong(
+                    position, "mail.received", f"{queue_id} by {server}",
+                    f"{stored.queue_id} by {stored.server}",
+                    "The mail server's own line on this mail contradicts the stamp that was recorded of it.",
+                )  # fmt: skip
 
     def _opened(self, entry: Entry, filed: str) -> bytes | None:
         """The clear bytes of an entry, noted as kept; ``None`` and named when it does not open."""

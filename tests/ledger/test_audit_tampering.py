@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import smtplib
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +23,10 @@ from openssl_authority import OpensslAuthority
 from ledger.audit import Report, audit
 from ledger.clock import MailSettings, open_mail
 from ledger.clock.journal import Journal
+from ledger.clock.queue_id import encode
 from ledger.clock.simulated import SimulatedClock
 from ledger.facts.envelope import parse_events
+from ledger.instants import canonical
 from ledger.log.checkpoints import SignedCheckpoint, cosignature_message, timed
 from ledger.log.keys import Keys
 from ledger.log.notes import COSIGNATURE, Signature, VerifierKey
@@ -278,6 +283,48 @@ class TestJournal:
         (gap,) = [row for row in report.discrepancies if row.rule == "journal.uncommitted"]
         assert "cut off" in gap.meaning
         assert "crashed" in gap.meaning
+
+    def test_an_old_backup_is_restored_and_continued(self, copy: Copy) -> None:
+        """The messages of the commits that it lacks are named void, but they carry what was signed of them."""
+        with copy.writing() as connection:
+            cut(connection)
+            cut(connection)
+        (copy.keys / SIGNED_FILE).unlink()
+        server = open_mail(f"embedded:{copy.mail}", origin=ORIGIN, settings=MailSettings())
+        with Recorder(f"sqlite:///{copy.db}", server.clock, origin=ORIGIN, keys=copy.keys) as recorder:
+            recorder.record(parse_events([price(999)]))
+        server.close()
+        assert "checkpoint.ahead" in copy.rules()
+
+    def test_a_sender_s_date_far_off_is_a_remark(self, copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No rule reads it: a Date ten minutes off is told, four minutes are not."""
+        server = open_mail(f"embedded:{copy.mail}", origin=ORIGIN, settings=MailSettings())
+        with Recorder(f"sqlite:///{copy.db}", server.clock, origin=ORIGIN, keys=copy.keys) as recorder:
+            for minutes in (4, 10):
+                said = format_datetime(datetime.now(UTC) - timedelta(minutes=minutes))
+                monkeypatch.setattr("ledger.clock.message.format_datetime", lambda _now, said=said: said)
+                recorder.record(parse_events([price(1000 + minutes)]))
+        server.close()
+        report = copy.audited()
+        assert report.clean
+        assert sum("only the server's time counts" in remark for remark in report.remarks) == 1
+
+    @pytest.mark.parametrize("lie", ["queue_id", "time", "server"])
+    def test_a_mail_dated_otherwise_than_its_server_did(self, copy: Copy, lie: str) -> None:
+        """A ledger that lies of a mail at its entry is contradicted by the mail's own top line."""
+        at = datetime(2021, 6, 1, 8, tzinfo=UTC)
+        stamp = {"queue_id": encode(at, 7), "server": "postfix:mx.example", "time": canonical(at)}
+        raw = f"Received: from a by mx.example (Postfix) with ESMTP id {stamp['queue_id']};\r\n\r\nx\r\n".encode()
+        later = at + timedelta(days=1)
+        stamp |= {"queue_id": {"queue_id": encode(later, 7), "time": canonical(later)},
+                  "time": {"time": canonical(later)}, "server": {"server": "postfix:other"}}[lie]  # fmt: skip
+        data = {"message_sha256": hashlib.sha256(raw).hexdigest(), "stamp": stamp}
+        (draft,) = parse_events([event("m", "mail.received", "A/mail/m", **data)], by_ledger=True)
+        server = open_mail(f"embedded:{copy.mail}", origin=ORIGIN, settings=MailSettings())
+        with Recorder(f"sqlite:///{copy.db}", server.clock, origin=ORIGIN, keys=copy.keys) as recorder:
+            recorder.record([replace(draft, attachment=raw)])
+        server.close()
+        assert copy.rules() == {"mail.queue_id" if lie == "time" else "mail.received"}
 
     def test_a_crash_that_the_next_stamp_names_is_no_discrepancy(self, copy: Copy) -> None:
         """A stamped commit that was never recorded is named void by the next one."""
