@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal
 
@@ -21,8 +21,10 @@ import orjson
 
 from ledger import instants
 from ledger.errors import WrongCallError
+from ledger.facts.catalogue import fact_type
 
 SOURCE = "/outscale/ReadConsumptionAccount"
+_TYPE = "consumption.recorded"
 ENTRIES_IN_A_FACT = 250
 BYTES_IN_A_FACT = 60_000
 """A leaf has at most 65,535 bytes, about 300 entries; some room is left for the envelope."""
@@ -90,11 +92,41 @@ def read_answers(text: bytes) -> list[dict[str, Any]]:
         raise WrongCallError(f"the file is not JSON: {error}") from error
     answers = parsed if isinstance(parsed, list) else [parsed]
     for answer in answers:
+        _check_no_error(answer)
         if not isinstance(answer, dict) or not isinstance(answer.get("ConsumptionEntries"), list):
             raise WrongCallError(
                 "the file holds no ReadConsumptionAccount answer: no list ConsumptionEntries"
             )
     return answers
+
+
+def _check_no_error(answer: object) -> None:
+    """Refuse what the API answered instead of consumption, in its own words (OUTSCALE API, ErrorResponse)."""
+    errors = answer.get("Errors") if isinstance(answer, dict) else None
+    if not isinstance(errors, list) or not errors:
+        return
+    told = "; ".join(_error(error) for error in errors)
+    raise WrongCallError(f"the file holds no consumption but OUTSCALE's own error: {told}")
+
+
+def _error(error: object) -> str:
+    if not isinstance(error, dict):
+        return str(error)
+    details = f": {error['Details']}" if error.get("Details") else ""
+    return f"code {error.get('Code', 'unknown')}, {error.get('Type', 'of no type')}{details}"
+
+
+def check_account(account: str) -> None:
+    """Refuse the name of an account that no fact could bear.
+
+    Raises:
+        WrongCallError: it is none.
+    """
+    if re.fullmatch(fact_type(_TYPE).subject_pattern, f"{account}/consumption/1") is None:
+        raise WrongCallError(
+            f"{account!r} cannot name an account: 1 to 128 of A-Z a-z 0-9 . _ ~ -, and no word that begins"
+            " other subjects (such as price or terms)"
+        )
 
 
 def import_answers(
@@ -202,6 +234,7 @@ def _inclusive(lines: Sequence[tuple[int, Entry]], to_date: ToDate) -> tuple[boo
 
 
 def _is_midnight(instant: datetime) -> bool:
+    """Whether a day begins, in the offset that the instant is told with."""
     return (instant.hour, instant.minute, instant.second, instant.microsecond) == (0, 0, 0, 0)
 
 
@@ -264,10 +297,12 @@ def _plain(number: Decimal) -> str:
 
 
 def _instant(text: Any) -> datetime:  # noqa: ANN401 - any JSON
-    """A date-time of the API: ``+0000`` offsets, or a bare date in UTC."""
+    """A date-time of the API, in the offset that it is told with (``+0000``), or a bare date in UTC."""
     if isinstance(text, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
         return instants.parse_instant(f"{text}T00:00:00Z")
-    return instants.parse_instant(_OFFSET.sub(r"\1:\2", str(text))).astimezone(UTC)
+    written = _OFFSET.sub(r"\1:\2", str(text))
+    instants.parse_instant(written)
+    return datetime.fromisoformat(written.upper())
 
 
 def _unit(line: Entry) -> tuple[str, int]:
@@ -356,7 +391,7 @@ def _fact(told: Sequence[tuple[str, Entry]], account: str) -> dict[str, Any]:
         "specversion": "1.0",
         "id": f"osc-{digest}",
         "source": SOURCE,
-        "type": "consumption.recorded",
+        "type": _TYPE,
         "subject": f"{account}/consumption/{day}-{digest}",
         "data": {"entries": entries},
     }

@@ -18,7 +18,7 @@ from ledger.facts.strict_json import parse_json
 from ledger.recorder import Receipt, Recorder
 from scripts import demo as demonstration
 from scripts.options import Db, Mail, ledger_address, mail_address
-from scripts.outscale import Imported, ToDate, import_answers, read_answers, to_lines
+from scripts.outscale import Imported, ToDate, check_account, import_answers, read_answers, to_lines
 from scripts.scenario import simulate as simulate_lines
 
 CHECK_FAILED = 1
@@ -77,6 +77,7 @@ def import_outscale(
     known: dict[str, ToDate] = {"auto": "auto", "inclusive": "inclusive", "exclusive": "exclusive"}
     if to_date not in known:
         raise WrongCallError(f"--to-date is auto, inclusive or exclusive, not {to_date!r}")
+    check_account(account)
     if not file.is_file():
         raise WrongCallError(f"there is no file {file}")
     imported = import_answers(read_answers(file.read_bytes()), account, to_date=known[to_date])
@@ -97,7 +98,8 @@ def _report(imported: Imported) -> None:
         typer.echo(f"remark: {remark}", err=True)
     for unreadable in imported.unreadable:
         typer.echo(f"not imported: {unreadable}", err=True)
-    typer.echo(f"{imported.entries} entries in {len(imported.facts)} facts", err=True)
+    entries = _counted(imported.entries, "entry", "entries")
+    typer.echo(f"{entries} in {_counted(len(imported.facts), 'fact', 'facts')}", err=True)
     if imported.unreadable:
         raise typer.Exit(CHECK_FAILED)
 
@@ -111,8 +113,9 @@ class _Tally:
         self.repeated = 0
 
     def __str__(self) -> str:
-        repeated = f", {self.repeated} were recorded already" if self.repeated else ""
-        return f"{self.new} facts recorded{repeated}"
+        were = "was" if self.repeated == 1 else "were"
+        repeated = f", {self.repeated} {were} recorded already" if self.repeated else ""
+        return f"{_counted(self.new, 'fact', 'facts')} recorded{repeated}"
 
     def take(self, receipts: Iterable[Receipt]) -> None:
         """Count receipts."""
@@ -121,6 +124,10 @@ class _Tally:
             self.repeated += not receipt.new
             if self._show:
                 typer.echo(orjson.dumps(receipt.to_json()).decode())
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def _counting(tally: _Tally, recording: Callable[[], None]) -> None:

@@ -60,6 +60,7 @@ class TestWrongCalls:
             ("record", "-", "--mail", "pop3:x"),
             ("simulate", "missing.jsonl"),
             ("import", "outscale", "missing.json", "--account", "A"),
+            ("import", "outscale", "missing.json", "--account", "a@b"),
             ("access", "add", "x", "--role", "king"),
         ],
         ids=" ".join,
@@ -154,7 +155,7 @@ class TestSimulate:
     def test_again_and_on(self, tmp_path, told):
         """A scenario told again records nothing; a later one goes on."""
         scenario = tmp_path / "scenario.jsonl"
-        assert "0 facts recorded, 1 were recorded already" in run("simulate", scenario, "--db", told).stderr
+        assert "0 facts recorded, 1 was recorded already" in run("simulate", scenario, "--db", told).stderr
         scenario.write_text(
             self.line("2021-06-03T00:00:00Z", id="3", type="account.validated", data={}) + "\n"
         )
@@ -249,8 +250,22 @@ class TestImportAndAccess:
             run("import", "outscale", answer, "--account", "ACC-1", "--db", db, "--mail", mail)
             for _ in range(2)
         ]
-        assert "1 facts recorded" in told[0].stderr
-        assert "1 were recorded already" in told[1].stderr
+        assert "1 fact recorded" in told[0].stderr
+        assert "1 was recorded already" in told[1].stderr
+
+    def test_one_entry_in_one_fact(self, tmp_path):
+        """What was imported is counted in grammatical words."""
+        answer = tmp_path / "answer.json"
+        entry = {"Value": 1, "FromDate": "2023-06-01", "ToDate": "2023-06-02", "Type": "BoxUsage:x"}
+        answer.write_text(json.dumps({"ConsumptionEntries": [entry]}))
+        told = run("import", "outscale", answer, "--account", "A").stderr
+        assert told.splitlines()[-1] == "1 entry in 1 fact"
+
+    @pytest.mark.parametrize("account", ["a@b", "price", "", ".."])
+    def test_an_account_that_no_fact_could_bear(self, tmp_path, account):
+        """A name that no subject may begin with is refused before the file is read."""
+        told = run("import", "outscale", tmp_path / "missing.json", "--account", account, status=2).stderr
+        assert f"{account!r} cannot name an account" in told
 
     def test_a_line_that_cannot_be_read(self, tmp_path):
         """A line of unknown unit ends the import with status 1 and is named."""

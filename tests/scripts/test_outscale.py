@@ -94,6 +94,19 @@ class TestDates:
         (entry,) = entries(imported({**LINE, "FromDate": text}))
         assert entry["from"] == "2023-06-01T00:00:00.000000Z"
 
+    @pytest.mark.parametrize("offset", ["+0000", "+0200", "-0500"])
+    def test_an_inclusive_day_of_any_offset(self, offset):
+        """Midnight in the offset that a line is told with ends its day: the day of ToDate is added."""
+        line = {**LINE, "FromDate": f"2023-06-01T00:00:00{offset}", "ToDate": f"2023-06-01T00:00:00{offset}"}
+        (entry,) = entries(imported(line, to_date="inclusive"))
+        ends = {"+0000": "02T00", "+0200": "01T22", "-0500": "02T05"}
+        assert entry["to"] == f"2023-06-{ends[offset]}:00:00.000000Z"
+
+    def test_a_month_of_an_offset(self):
+        """From the first to the last day of a month is inclusive in any offset."""
+        line = {**LINE, "FromDate": "2023-06-01T00:00:00+0200", "ToDate": "2023-06-30T00:00:00+0200"}
+        assert entries(imported(line))[0]["to"] == "2023-06-30T22:00:00.000000Z"
+
     def test_backwards(self):
         """A line that ends before it starts is named and left out; the others are imported."""
         done = imported({**LINE, "ToDate": "2023-05-01"}, LINE, to_date="exclusive")
@@ -176,6 +189,13 @@ class TestEveryFieldIsOptional:
         """A file that is no answer is refused in a sentence."""
         with pytest.raises(WrongCallError):
             read_answers(text.encode())
+
+    def test_an_error_of_the_api(self):
+        """An error that the API answered is reported as OUTSCALE's, with its code."""
+        text = b"""{"Errors": [{"Type": "AccessDenied", "Details": "The caller is unknown.", "Code": "1"}],
+                    "ResponseContext": {"RequestId": "1e1b"}}"""
+        with pytest.raises(WrongCallError, match=r"OUTSCALE.*code 1, AccessDenied: The caller is unknown"):
+            read_answers(text)
 
 
 class TestIds:
