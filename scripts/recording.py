@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -12,10 +12,15 @@ import orjson
 import typer
 
 from api.runtime import Runtime
+from api.settings import Settings
+from ledger.clock import open_mail
+from ledger.clock.embedded import EMBEDDED
+from ledger.clock.smtp import SmtpClock
 from ledger.errors import Flaw, GreffeError, MalformedFactError, WrongCallError
 from ledger.facts.envelope import Draft, parse_events
 from ledger.facts.strict_json import parse_json
 from ledger.recorder import Receipt, Recorder
+from ledger.store import sqlite_path
 from scripts import demo as demonstration
 from scripts.options import Db, Mail, ledger_address, mail_address
 from scripts.outscale import Imported, ToDate, check_account, import_answers, read_answers, to_lines
@@ -193,10 +198,26 @@ def _opened(file: str) -> Iterator[BinaryIO]:
         yield lines
 
 
+def _check_mail(db: str, mail: str) -> None:
+    """Begin no ledger under a mail server that refuses: a mistyped address would leave an empty one.
+
+    Raises:
+        ClockUnavailableError: it does not answer as a mail server does.
+        WrongCallError: the address is none.
+    """
+    if Path(sqlite_path(db)).exists() or mail.startswith(f"{EMBEDDED}:"):
+        return
+    with closing(open_mail(mail, origin=Settings().origin)) as server:
+        if isinstance(server.clock, SmtpClock):
+            server.clock.greet()
+
+
 @contextmanager
 def _recorder(db: str | None, mail: str | None) -> Iterator[Recorder]:
+    ledger, server = ledger_address(db), mail_address(mail)
+    _check_mail(ledger, server)
     with ExitStack() as opened:
-        runtime = opened.enter_context(Runtime.open(ledger_address(db), mail_address(mail)))
+        runtime = opened.enter_context(Runtime.open(ledger, server))
         if runtime.recorder is None:
             raise WrongCallError("recording needs a mail server: --mail")
         yield runtime.recorder

@@ -38,11 +38,15 @@ class SmtpSession:
         self._deadline = deadline
         self._buffer = b""
         self._socket = socket.create_connection((host, port), timeout=self._remaining())
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        greeting = self._expect(_READY)
-        self.server = greeting.split()[0] if greeting.split() else host
-        self._write(b"EHLO greffe.localhost\r\n")
-        self.pipelining = "PIPELINING" in self._expect(_DONE).upper().split()
+        try:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            greeting = self._expect(_READY)
+            self.server = greeting.split()[0] if greeting.split() else host
+            self._write(b"EHLO greffe.localhost\r\n")
+            self.pipelining = "PIPELINING" in self._expect(_DONE).upper().split()
+        except BaseException:
+            self._socket.close()
+            raise
 
     def send(self, message: Outgoing, *, sender: str, recipient: str, deadline: float) -> str:
         """Hand a message over; the text of the final 250 reply.
@@ -74,7 +78,7 @@ class SmtpSession:
     def _remaining(self) -> float:
         remaining = self._deadline - time.monotonic()
         if remaining <= 0:
-            raise TimeoutError("the mail server is too slow")
+            raise TimeoutError("it is too slow")
         return remaining
 
     def _write(self, data: bytes) -> None:
@@ -86,7 +90,7 @@ class SmtpSession:
         replies = [self._reply() for _ in codes]
         for (code, text), expected in zip(replies, codes, strict=True):
             if code != expected:
-                raise ClockUnavailableError(f"the mail server refused: {code} {text}")
+                raise ClockUnavailableError(f"it refused: {code} {text}")
         return replies[-1][1]
 
     def _reply(self) -> tuple[int, str]:
@@ -94,7 +98,7 @@ class SmtpSession:
         while True:
             line = self._line()
             if not re.match(r"[2-5][0-9]{2}[ -]|[2-5][0-9]{2}$", line):
-                raise ClockUnavailableError(f"the mail server answered nonsense: {line[:200]!r}")
+                raise ClockUnavailableError(f"it answered nonsense: {line[:200]!r}")
             lines.append(line[4:])
             if line[3:4] != "-":
                 return int(line[:3]), "\n".join(lines)
@@ -102,11 +106,11 @@ class SmtpSession:
     def _line(self) -> str:
         while b"\n" not in self._buffer:
             if len(self._buffer) > _LONGEST_REPLY_BYTES:
-                raise ClockUnavailableError("the mail server answered nonsense: a line without end")
+                raise ClockUnavailableError("it answered nonsense: a line without end")
             self._socket.settimeout(self._remaining())
             received = self._socket.recv(4096)
             if not received:
-                raise EOFError("the mail server hung up")
+                raise EOFError("it hung up")
             self._buffer += received
         line, self._buffer = self._buffer.split(b"\n", 1)
         return line.rstrip(b"\r").decode("ascii", "replace")
@@ -163,7 +167,10 @@ class SmtpClock:
         if self._signer is not None:
             message = self._signer.signed(message)
         reply, server = self.deliver(message, sender=self._sender, recipient=self._recipient)
-        queue_id = queue_id_in(reply)
+        try:
+            queue_id = queue_id_in(reply)
+        except ClockUnavailableError as error:
+            raise self._no_stamp(error) from error
         name = self._kind if self._kind == "embedded" else f"{self._kind}:{server}"
         return Stamp(decode(queue_id), name, queue_id, message.message_id, message.sha256)
 
@@ -189,16 +196,22 @@ class SmtpClock:
                     self._hang_up()
                     session = self._connected(deadline)
                     reply = session.send(message, sender=sender, recipient=recipient, deadline=deadline)
-            except (OSError, EOFError, _Lost) as error:
+            except (OSError, EOFError, _Lost, ClockUnavailableError) as error:
                 self._hang_up()
-                raise ClockUnavailableError(
-                    f"the mail server at {self._host}:{self._port} gives no stamp ({error or 'no answer'});"
-                    " nothing was recorded: repeat the call"
-                ) from error
-            except ClockUnavailableError:
-                self._hang_up()
-                raise
+                raise self._no_stamp(error) from error
             return reply, session.server
+
+    def greet(self) -> None:
+        """Say hello to the server, and ask for no stamp.
+
+        Raises:
+            ClockUnavailableError: nobody answers there, or not as a mail server that takes mail.
+        """
+        with self._lock:
+            try:
+                self._connected(time.monotonic() + self._bound_seconds)
+            except (OSError, EOFError, ClockUnavailableError) as error:
+                raise self._no_stamp(error) from error
 
     def unfollowed(self, after: datetime | None, is_committed: Callable[[str], bool]) -> list[str]:
         """Queue ids in the journal that no commit followed; none when the journal is not at hand."""
@@ -208,6 +221,13 @@ class SmtpClock:
         """Hang up."""
         with self._lock:
             self._hang_up()
+
+    def _no_stamp(self, error: Exception) -> ClockUnavailableError:
+        """Whatever went wrong, in the words of whoever recorded."""
+        return ClockUnavailableError(
+            f"the mail server at {self._host}:{self._port} gives no stamp ({error or 'no answer'});"
+            " nothing was recorded: repeat the call"
+        )
 
     def _connected(self, deadline: float) -> SmtpSession:
         if self._session is None:

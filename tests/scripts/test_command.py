@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -112,6 +113,22 @@ class TestRecord:
         assert "/data/colour" in result.stderr
         assert "[shape." in result.stderr
         assert "0 facts recorded before the error" in result.stderr
+
+    def test_nothing_is_made_under_a_mail_server_that_refuses(self, tmp_path):
+        """A mistyped mail server is said to give no stamp, and leaves no ledger behind."""
+        folder = tmp_path / "new"
+        folder.mkdir()
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+        for mail in (
+            f"smtp://127.0.0.1:{port}",
+            "smtp://nowhere.invalid:25",
+            "pop3:x",
+            "smtp://h:25?jornal=x",
+        ):
+            arguments = ("record", "-", "--db", f"sqlite:///{folder / 'l.db'}", "--mail", mail)
+            assert run(*arguments, status=2, text=json.dumps(OPENED)).stderr.startswith("greffe: ")
+            assert list(folder.iterdir()) == []
 
     def test_a_simulated_ledger_is_not_recorded_into(self, tmp_path, told):
         """A simulated ledger takes no real facts."""

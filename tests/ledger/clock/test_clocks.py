@@ -198,8 +198,17 @@ class TestMisbehaving:
     )
     def test_no_stamp(self, script):
         """Refusals, nonsense, missing or short ids and endless lines all end as « clock unavailable »."""
-        with pytest.raises(ClockUnavailableError):
+        with pytest.raises(ClockUnavailableError, match=r"nothing was recorded: repeat the call\Z"):
             clock_at(Adversary(script).port, 2.0).stamp(DIGEST, 1)
+
+    def test_a_greeting(self):
+        """A server that takes mail is greeted without a stamp; one that refuses, or is none, is named."""
+        clock = clock_at(Adversary(HELLO).port)
+        clock.greet()
+        clock.close()
+        for script in ((b"554 go away\r\n",), (b"hello, sailor\r\n",)):
+            with pytest.raises(ClockUnavailableError, match=r"127\.0\.0\.1:.* gives no stamp"):
+                clock_at(Adversary(script).port, 2.0).greet()
 
     def test_a_slow_server_is_bounded(self):
         """A server that answers too late is given up after the bound, however many steps it took."""
