@@ -189,6 +189,19 @@ class Record:
         """The clear values behind commitments, of those that the vault still has."""
         return Vault(self._connection).open(commitments)
 
+    def disclose(self, commitments: Iterable[str]) -> dict[str, tuple[bytes, str]]:
+        """Opening and clear value behind each commitment, of those that the vault still has."""
+        return Vault(self._connection).disclose(commitments)
+
+    def positions_of(self, account: str) -> list[int]:
+        """The position of every fact of an account's own subjects, ascending."""
+        rows = self._connection.execute(
+            "SELECT l.position FROM leaf l JOIN subject s ON s.id = l.subject"
+            " WHERE s.name = ?1 OR (s.name > ?1 || '/' AND s.name < ?1 || '0') ORDER BY l.position",
+            (account,),
+        )
+        return [position for (position,) in rows]
+
     def message(self, sha256: str) -> bytes | None:
         """The raw bytes of a mail, if the vault still has them."""
         return Vault(self._connection).mail(sha256)

@@ -79,7 +79,11 @@ class Vault:
 
     def open(self, commitments: Iterable[str]) -> dict[str, str]:
         """The clear values behind commitments, of those that the vault still has."""
-        clear: dict[str, str] = {}
+        return {commitment: value for commitment, (_, value) in self.disclose(commitments).items()}
+
+    def disclose(self, commitments: Iterable[str]) -> dict[str, tuple[bytes, str]]:
+        """Opening and clear value behind each commitment, of those that the vault still has."""
+        clear: dict[str, tuple[bytes, str]] = {}
         for commitment in {text for text in commitments if COMMITMENT.match(text)}:
             row = self._connection.execute(
                 "SELECT s.nonce, s.ciphertext, k.key FROM sealed s JOIN vault_key k"
@@ -88,7 +92,8 @@ class Vault:
             ).fetchone()
             if row is not None:
                 with suppress(InvalidTag):  # an altered entry opens nothing; the audit names it
-                    clear[commitment] = _cipher(row[2]).decrypt(row[0], row[1], commitment.encode()).decode()
+                    value = _cipher(row[2]).decrypt(row[0], row[1], commitment.encode())
+                    clear[commitment] = opening_of(row[2], value), value.decode()
         return clear
 
     def mail(self, sha256: str) -> bytes | None:
