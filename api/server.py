@@ -102,6 +102,8 @@ def address_of(listening: socket.socket) -> str:
 def _introduce(runtime: Runtime, access: Access, address: str, announce: Callable[[str], None]) -> None:
     clock = "simulated clock, read-only" if runtime.recorder is None else f"clock {runtime.clock}"
     announce(f"Greffe serves {runtime.record.url} ({clock}) on {address}")
+    if runtime.mail is not None and runtime.mail.intake_address is not None:
+        announce(f"Mail is taken in at {runtime.mail.intake_address}")
     if runtime.recorder is not None and runtime.settings.api_key is None and not access.list_keys():
         key = access.add_key(FIRST_KEY, ["writer", "auditor"])
         announce(f"First API key (writer, auditor), shown this once: {key}")

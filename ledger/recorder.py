@@ -7,7 +7,9 @@ everything is appended, and only then is anybody answered (``DESIGN.md`` §3).
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -24,6 +26,7 @@ from eventsourcing.utils import Environment
 
 from ledger import instants
 from ledger.admission import Admission, NewFact
+from ledger.clock.embedded import EMBEDDED
 from ledger.clock.stamp import Clock, Stamp
 from ledger.errors import GreffeError, WrongLedgerError
 from ledger.facts.envelope import LEAF_VERSION, Draft, encode, new_salt
@@ -106,7 +109,12 @@ class Recorder:
         self._clock = clock
         self._factory = Factory(Environment("GREFFE", {"SQLITE_DBNAME": sqlite_path(url)}))
         self._log = self._factory.application_recorder()
-        self._record = _adopt(self._log, url, clock, origin)
+        self._alone = _alone(sqlite_path(url), clock)
+        try:
+            self._record = _adopt(self._log, url, clock, origin)
+        except BaseException:
+            _let_go(self._alone)
+            raise
         self._signing = Signing(Notary(keys, self._record)) if keys is not None else None
         self._look_for_void = True
         self._waiting: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
@@ -156,6 +164,7 @@ class Recorder:
             self._waiting.put(None)
         self._thread.join()
         self._factory.close()
+        _let_go(self._alone)
 
     def _work(self) -> None:
         last = False
@@ -320,6 +329,31 @@ class Recorder:
             stamp,
             new=new,
         )
+
+
+def _alone(path: str, clock: Clock) -> int | None:
+    """Hold a ledger for one process while the embedded server dates it: that server has one journal.
+
+    Raises:
+        WrongLedgerError: another process dates this ledger with an embedded server.
+    """
+    if clock.name != EMBEDDED:
+        return None
+    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise WrongLedgerError(
+            f"another process records in {path} under an embedded mail server, which serves one process only:"
+            " send facts to that one, or use smtp://HOST:PORT"
+        ) from error
+    return descriptor
+
+
+def _let_go(descriptor: int | None) -> None:
+    if descriptor is not None:
+        os.close(descriptor)
 
 
 def _adopt(log: LedgerRecorder, url: str, clock: Clock, origin: str) -> Record:

@@ -71,6 +71,11 @@ class EmbeddedMailServer:
         os.close(self._lock)
 
     def _submit(self, raw: bytes, sender: str, recipients: list[str]) -> str:
+        """What the ledger itself sends: to be stamped, or an answer with a null sender (RFC 3834)."""
+        if sender not in ("", STAMP_ADDRESS):
+            return (
+                f"550 5.7.1 this port is the ledger's own: mail for the provider goes to {self.intake_port}"
+            )
         box = self.journal if recipients == [STAMP_ADDRESS] else self._sent
         return self._keep(box, raw, sender, recipients)
 

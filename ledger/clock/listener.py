@@ -15,11 +15,24 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from ledger.errors import GreffeError
 
 LARGEST_MESSAGE_BYTES = 32 * 1024 * 1024
+LONGEST_LINE_BYTES = 1024 * 1024
 TRY_LATER = "451 4.3.0 the ledger cannot record now, try again later"
 Take = Callable[[bytes, str, list[str]], str]
 """Takes raw bytes (CRLF), the envelope's sender and recipients; returns the final SMTP reply."""
 
 _log = logging.getLogger(__name__)
+
+
+class _Smtp(SMTP):
+    """SMTP that takes lines longer than RFC 5321 §4.5.3.1.6 allows: broken mail is mail."""
+
+    line_length_limit = LONGEST_LINE_BYTES
+
+
+class _Lmtp(LMTP):
+    """LMTP alike."""
+
+    line_length_limit = LONGEST_LINE_BYTES
 
 
 class _Handler:
@@ -49,7 +62,7 @@ class Listener(Controller):
         self._socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((host, port))
-        self._speaks = LMTP if lmtp else SMTP
+        self._speaks = _Lmtp if lmtp else _Smtp
         super().__init__(
             _Handler(take),
             hostname=host,

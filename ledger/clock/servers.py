@@ -1,6 +1,7 @@
 """The two mail servers that a ledger may stand on, opened by their address.
 
-``embedded:DIR`` runs a server of our own; ``smtp://HOST:PORT`` is Postfix, with options in the query:
+``embedded:DIR`` runs a server of our own, which takes mail in on any free port or, with
+``?intake=PORT``, on that one; ``smtp://HOST:PORT`` is Postfix, with options in the query:
 ``journal`` (the Maildir of stamping messages, needed to name void stamps and to audit them), ``to`` and
 ``from`` (the stamping addresses), ``lmtp`` (where we listen for Postfix's copies of all mail, as
 ``HOST:PORT`` or a port).
@@ -31,6 +32,7 @@ _OPTIONS = frozenset({"journal", "to", "from", "lmtp"})
 _RETRY_SECONDS = 2.0
 _TAKEN = "250 2.0.0 Ok: recorded"
 _LOOPBACK = "127.0.0.1"
+_LARGEST_PORT = 65_535
 _log = logging.getLogger(__name__)
 
 
@@ -66,7 +68,7 @@ class Mail(Protocol):
 
 
 def open_mail(url: str, *, origin: str, settings: MailSettings | None = None) -> Mail:
-    """Open ``embedded:DIR`` or ``smtp://HOST:PORT[?journal=DIR&to=ADDRESS&from=ADDRESS&lmtp=PORT]``.
+    """Open ``embedded:DIR[?intake=PORT]`` or ``smtp://HOST:PORT[?journal=DIR&to=ADDRESS&from=ADDRESS&lmtp=PORT]``.
 
     Raises:
         WrongCallError: the address is neither.
@@ -74,7 +76,7 @@ def open_mail(url: str, *, origin: str, settings: MailSettings | None = None) ->
     """
     settings = settings or MailSettings()
     if url.startswith(f"{EMBEDDED}:") and len(url) > len(EMBEDDED) + 1:
-        return EmbeddedMail(Path(url.removeprefix(f"{EMBEDDED}:")), origin, settings)
+        return EmbeddedMail(*_embedded(url), origin, settings)
     parts = urlsplit(url)
     try:
         port = parts.port
@@ -94,9 +96,23 @@ def journal_of(url: str | None, origin: str) -> Journal | None:
     if url is None:
         return None
     if url.startswith(f"{EMBEDDED}:"):
-        return Journal(Path(url.removeprefix(f"{EMBEDDED}:")) / "journal", origin)
+        return Journal(_embedded(url)[0] / "journal", origin)
     folders = parse_qs(urlsplit(url).query).get("journal")
     return Journal(Path(folders[-1]), origin) if folders else None
+
+
+def _embedded(url: str) -> tuple[Path, int]:
+    """The folder and the intake port of ``embedded:DIR[?intake=PORT]``; 0 asks for any free one.
+
+    Raises:
+        WrongCallError: it has another option, or a port that is none.
+    """
+    folder, _, query = url.removeprefix(f"{EMBEDDED}:").partition("?")
+    options = {key: values[-1] for key, values in parse_qs(query, keep_blank_values=True).items()}
+    port = options.pop("intake", "0")
+    if options or not (port.isascii() and port.isdecimal() and int(port) <= _LARGEST_PORT):
+        raise WrongCallError(f"{url!r} is not embedded:DIR or embedded:DIR?intake=PORT")
+    return Path(folder), int(port)
 
 
 class _Receiving:
@@ -135,8 +151,10 @@ class _Receiving:
 class EmbeddedMail(_Receiving):
     """The embedded server, its journal and its spool."""
 
-    def __init__(self, folder: Path, origin: str, settings: MailSettings) -> None:
-        self._server = EmbeddedMailServer(folder, origin=origin, signer=settings.signer)
+    def __init__(self, folder: Path, intake_port: int, origin: str, settings: MailSettings) -> None:
+        self._server = EmbeddedMailServer(
+            folder, origin=origin, intake_port=intake_port, signer=settings.signer
+        )
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None

@@ -49,7 +49,7 @@ def stamps(record):
 class Waiting:
     """A clock that says when it is asked, waits for ``go``, and fails as often as it is told to."""
 
-    name = "embedded"
+    name = "postfix:mx.test"
 
     def __init__(self, failures=0):
         self.asked, self.go = threading.Event(), threading.Event()

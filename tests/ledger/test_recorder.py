@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from concurrent.futures import CancelledError
+from contextlib import ExitStack, closing
 from datetime import timedelta
 
 import orjson
@@ -18,6 +19,7 @@ from recorder_factory import consumed as consumption
 
 from ledger.audit import audit
 from ledger.clock import open_mail
+from ledger.clock.embedded import EmbeddedMailServer
 from ledger.errors import ClockUnavailableError, ConflictingFactError, MalformedFactError, WrongLedgerError
 from ledger.facts.envelope import parse_events
 from ledger.log.merkle import leaf_hash, root_of
@@ -312,3 +314,19 @@ class TestProcesses:
         held = {fact.fields["id"]: fact.position for fact in record.facts(0, record.size())}
         assert acknowledged.items() <= held.items()
         assert audit(record).clean
+
+
+def test_an_embedded_server_dates_a_ledger_for_one_process(tmp_path):
+    """A second embedded server, with a journal of its own, dates nothing in a ledger that another one dates."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    with ExitStack() as stack:
+        one, two = (
+            stack.enter_context(closing(EmbeddedMailServer(tmp_path / name, origin="o.test/x")))
+            for name in ("one", "two")
+        )
+        with (
+            Recorder(url, one.clock, origin="o.test/x"),
+            pytest.raises(WrongLedgerError, match="one process only"),
+        ):
+            Recorder(url, two.clock, origin="o.test/x")
+        Recorder(url, two.clock, origin="o.test/x").close()

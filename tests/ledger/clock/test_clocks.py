@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import smtplib
 import socket
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 
 import pytest
@@ -76,6 +77,25 @@ class TestEmbedded:
         with pytest.raises(WrongLedgerError, match="one process only"):
             open_mail(f"embedded:{tmp_path / 'mail'}", origin=ORIGIN)
         assert mail.clock.stamp(DIGEST, 1)
+
+    def test_the_intake_port_may_be_chosen(self, tmp_path):
+        """With ?intake=PORT mail is taken in there; another option, or a port that is none, is refused."""
+        with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+            port = taken.getsockname()[1]
+        mail = open_mail(f"embedded:{tmp_path / 'mail'}?intake={port}", origin=ORIGIN)
+        mail.close()
+        assert mail.intake_address == f"127.0.0.1:{port}"
+        for wrong in ("?intake=x", "?intake=65536", "?intake=", "?journal=x"):
+            with pytest.raises(WrongCallError, match="embedded:DIR"):
+                open_mail(f"embedded:{tmp_path / 'mail'}{wrong}", origin=ORIGIN)
+
+    def test_the_stamping_port_takes_no_mail_of_others(self, mail):
+        """A client who finds the ledger's own port is told where mail is taken in, and nothing is lost."""
+        port, letter = mail.clock._port, b"Subject: x\r\n\r\ny\r\n"
+        refusal = pytest.raises(smtplib.SMTPDataError, match="the ledger's own")
+        with smtplib.SMTP("127.0.0.1", port) as server, refusal as refused:
+            server.sendmail("client@client.test", ["support@outscale.test"], letter)
+        assert refused.value.smtp_code == 550
 
     def test_a_stopped_server_gives_no_stamp(self, tmp_path):
         """Once stopped it says that nothing was recorded."""

@@ -64,6 +64,14 @@ def office(open_office):
 
 
 class TestEmbedded:
+    def test_a_mail_with_a_line_that_is_too_long(self, office):
+        """A mail that breaks RFC 5321's limit of a line is recorded as it came."""
+        letter = LETTER + b"x" * 100_000 + b"\r\n"
+        send(office.mail.intake_address, "client@client.test", letter)
+        wait_until(lambda: office.facts("mail.received"))
+        (fact,) = office.facts("mail.received")
+        assert office.record.message(fact.fields["data"]["message_sha256"]).endswith(letter)
+
     def test_a_clients_mail(self, office):
         """A client's mail becomes a fact of its account, at its own stamp, its bytes kept."""
         send(office.mail.intake_address, "client@client.test", LETTER)
