@@ -1,8 +1,8 @@
 """What belongs in an evidence package, gathered from a ledger: facts, what dates them, and what they rest on.
 
 Of a subject these are its facts, or of an account those of all its subjects; the facts that its conclusions
-cite; the mails that date them; the stamps of all of these, with their messages; and the checkpoints and tokens
-that vouch for them. What is left out is listed with its reason (``proof.md``, Evidence package).
+cite; the mails that date them; the stamps of all of these, with their messages; and the checkpoints and
+tokens that vouch for them. What is left out is listed with its reason (``proof.md``, Evidence package).
 """
 
 from __future__ import annotations
@@ -310,8 +310,8 @@ class _Gathering:
         ]
         keys = [VerifierKey.parse(text) for text in texts]
         bearers = {(line.name, line.key_id) for signed in checkpoints for line in signed.note.signatures}
-        for fact in self.record.history("witnesses"):
-            keys.append(VerifierKey.parse(fact.fields["data"]["witness"]))
+        witnesses = self.record.history("witnesses")
+        keys += [VerifierKey.parse(fact.fields["data"]["witness"]) for fact in witnesses]
         origin = self.head.checkpoint.origin
         found = [key for key in keys if key.name == origin or (key.name, key.key_id) in bearers]
         if all(key.name == origin for key in found):

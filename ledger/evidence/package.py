@@ -52,7 +52,7 @@ class Omission:
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """A token over the checkpoint of ``size`` leaves: the DER response, and certificates in PEM up to the root."""
+    """A token over the checkpoint of ``size`` leaves: the DER response, and its chain (PEM) to the root."""
 
     size: int
     der: bytes
@@ -63,11 +63,11 @@ class StoredToken:
 class Content:
     """What a package holds.
 
-    ``covers`` is the range of positions, or the positions, that it says to cover; ``leaves`` are exact bytes by
-    position. They are proved either by ``proofs``, one each, all to ``head``, or, when there are very many, by
-    ``tiles`` of the tree of ``head`` (C2SP tlog-tiles; level and number to joined hashes). ``commits`` gives all
-    leaf hashes of the facts of a commit by the position of its stamp; ``messages`` the stamping messages by the
-    same, ``mails`` the cited ones by their SHA-256. ``conclusions`` is JSON with the list ``conclusions``.
+    ``covers`` is the range of positions, or the positions, that it says to cover; ``leaves`` are exact bytes
+    by position. They are proved either by ``proofs``, one each, all to ``head``, or, when there are many, by
+    ``tiles`` of the tree of ``head`` (C2SP tlog-tiles; level and number to joined hashes). ``commits`` gives
+    all leaf hashes of the facts of a commit by the position of its stamp; ``messages`` the stamping messages
+    by the same, ``mails`` the cited ones by SHA-256. ``conclusions`` is JSON with the list ``conclusions``.
     """
 
     subject: str

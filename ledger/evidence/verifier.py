@@ -28,18 +28,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import (
-    Any,
-    NamedTuple,
-)
+from typing import Any, ClassVar, NamedTuple
 
 FORMAT = "greffe-evidence/1"
 ASIC, PLAIN = b"application/vnd.etsi.asic-e+zip", b"application/zip"
 OK, FAILED, NOT_CHECKED = "ok", "failed", "not checked"
 NAMED_AT_MOST = 10
 LIMITS = (
-    "No cryptography shows a lie at entry, a fact that was never recorded, or the collusion of all who keep the"
-    " ledger, its witnesses and its clock; the time is what the mail server gave (art. 23)."
+    "No cryptography shows a lie at entry, a fact that was never recorded, or the collusion of all who keep"
+    " the ledger, its witnesses and its clock; the time is what the mail server gave (art. 23)."
 )
 ED25519, COSIGNATURE, ML_DSA_44 = 1, 4, 6
 MATERIAL_BYTES = {ED25519: 32, COSIGNATURE: 32, ML_DSA_44: 1312}
@@ -53,10 +50,23 @@ BAG, BAG_INFO, MANIFEST = "bagit.txt", "bag-info.txt", "manifest-sha256.txt"
 MANIFEST_NOTE, TAG_MANIFEST = "manifest-sha256.txt.note", "tagmanifest-sha256.txt"
 ASIC_MANIFEST, ASIC_TOKEN = "META-INF/ASiCManifest.xml", "META-INF/timestamp.tst"
 ASIC_CERTIFICATES = "META-INF/timestamp.pem"
+ASIC_SPACE, DSIG_SPACE = "http://uri.etsi.org/02918/v1.2.1#", "http://www.w3.org/2000/09/xmldsig#"
+SHA256_URI, TOKEN_TYPE = "http://www.w3.org/2001/04/xmlenc#sha256", "application/vnd.etsi.timestamp-token"
 TAGS = {"mimetype", BAG, BAG_INFO, MANIFEST, MANIFEST_NOTE, TAG_MANIFEST}
 ASIC_FILES = {ASIC_MANIFEST, ASIC_TOKEN, ASIC_CERTIFICATES}
-REQUIRED = {f"data/{name}" for name in ("package.json", "keys.txt", "commits.json", "disclosed.json",
-            "conclusions.json", "omissions.json", "README.txt", "verify.py")}  # fmt: skip
+REQUIRED = {
+    f"data/{name}"
+    for name in (
+        "package.json",
+        "keys.txt",
+        "commits.json",
+        "disclosed.json",
+        "conclusions.json",
+        "omissions.json",
+        "README.txt",
+        "verify.py",
+    )
+}
 LEAF_FILE = re.compile(r"data/leaves/(0|[1-9][0-9]{0,18})\.json\Z")
 PROOF_FILE = re.compile(r"data/proofs/(0|[1-9][0-9]{0,18})\.tlog-proof\Z")
 BUNDLE_FILE = re.compile(r"data/bundles/[0-9]{6}\.txt\Z")
@@ -67,8 +77,18 @@ MESSAGE_FILE = re.compile(r"data/messages/(0|[1-9][0-9]{0,18})\.eml\Z")
 MAIL_FILE = re.compile(r"data/mails/([0-9a-f]{64})\.eml\Z")
 TOKEN_FILE = re.compile(r"data/tokens/((0|[1-9][0-9]{0,18})-[0-9a-f]{16})\.(tsr|pem)\Z")
 REPORT_FILE = re.compile(r"data/report/[a-z0-9.-]{1,80}\Z")
-FILES = (LEAF_FILE, PROOF_FILE, BUNDLE_FILE, TILE_FILE, CHECKPOINT_FILE, CONSISTENCY_FILE, MESSAGE_FILE,
-         MAIL_FILE, TOKEN_FILE, REPORT_FILE)  # fmt: skip
+FILES = (
+    LEAF_FILE,
+    PROOF_FILE,
+    BUNDLE_FILE,
+    TILE_FILE,
+    CHECKPOINT_FILE,
+    CONSISTENCY_FILE,
+    MESSAGE_FILE,
+    MAIL_FILE,
+    TOKEN_FILE,
+    REPORT_FILE,
+)
 COMMITMENT = re.compile(r"~[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")
 SALT = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]\Z")
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z\Z")
@@ -187,8 +207,27 @@ class Archive:
             name_length, crc, stored = fields[12], fields[9], fields[11]
             raw = directory[at + CENTRAL.size : at + CENTRAL.size + name_length]
             name = self._checked_name(raw, seen)
-            expected = CENTRAL.pack(b"PK\1\2", 20, 3, 20, 0, 0, 0, 0, ZIP_DATE, crc, stored, stored,
-                                    len(raw), 0, 0, 0, 0, ZIP_MODE, offset)  # fmt: skip
+            expected = CENTRAL.pack(
+                b"PK\1\2",
+                20,
+                3,
+                20,
+                0,
+                0,
+                0,
+                0,
+                ZIP_DATE,
+                crc,
+                stored,
+                stored,
+                len(raw),
+                0,
+                0,
+                0,
+                0,
+                ZIP_MODE,
+                offset,
+            )
             local = LOCAL.pack(b"PK\3\4", 20, 0, 0, 0, ZIP_DATE, crc, stored, stored, len(raw), 0)
             if directory[at : at + CENTRAL.size] != expected:
                 raise RefusedError(f"the ZIP directory's entry for {name} is not one that the writer writes")
@@ -224,8 +263,11 @@ def manifest_lines(digests: Mapping[str, bytes]) -> bytes:
 
 def bag_info(origin: str, subject: str, sizes: Sequence[int]) -> bytes:
     """``bag-info.txt`` for payload files of these sizes in bytes (RFC 8493 §2.2.2)."""
-    lines = (f"External-Description: Greffe evidence package about {subject}",
-             f"External-Identifier: {origin}", f"Payload-Oxum: {sum(sizes)}.{len(sizes)}")  # fmt: skip
+    lines = (
+        f"External-Description: Greffe evidence package about {subject}",
+        f"External-Identifier: {origin}",
+        f"Payload-Oxum: {sum(sizes)}.{len(sizes)}",
+    )
     return "".join(f"{line}\n" for line in lines).encode()
 
 
@@ -236,22 +278,25 @@ def manifest_note_text(origin: str, manifest: bytes) -> str:
 
 def asic_manifest(digests: Mapping[str, bytes]) -> bytes:
     """The ASiCManifest (EN 319 162-1, A.4) over these files, by their SHA-256."""
-    lines = ['<?xml version="1.0" encoding="UTF-8"?>',
-             '<asic:ASiCManifest xmlns:asic="http://uri.etsi.org/02918/v1.2.1#"'
-             ' xmlns:ds="http://www.w3.org/2000/09/xmldsig#">',
-             f'<asic:SigReference URI="{ASIC_TOKEN}" MimeType="application/vnd.etsi.timestamp-token"/>']  # fmt: skip
-    for name in sorted(digests):
-        lines.append(f'<asic:DataObjectReference URI="{name}">'
-                     '<ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/>'
-                     f"<ds:DigestValue>{encode_base64(digests[name])}</ds:DigestValue>"
-                     "</asic:DataObjectReference>")  # fmt: skip
-    return "".join(f"{line}\n" for line in (*lines, "</asic:ASiCManifest>")).encode()
+    head = (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<asic:ASiCManifest xmlns:asic="{ASIC_SPACE}"'
+        f' xmlns:ds="{DSIG_SPACE}">\n<asic:SigReference URI="{ASIC_TOKEN}" MimeType="{TOKEN_TYPE}"/>\n'
+    )
+    rows = [
+        f'<asic:DataObjectReference URI="{name}"><ds:DigestMethod Algorithm="{SHA256_URI}"/>'
+        f"<ds:DigestValue>{encode_base64(digests[name])}</ds:DigestValue></asic:DataObjectReference>\n"
+        for name in sorted(digests)
+    ]
+    return (head + "".join(rows) + "</asic:ASiCManifest>\n").encode()
 
 
 def tags_of(digests: Mapping[str, bytes]) -> dict[str, bytes]:
     """Of the digests of all files those that the tag manifest lists."""
-    return {name: found for name, found in digests.items()
-            if not name.startswith("data/") and name != TAG_MANIFEST}  # fmt: skip
+    return {
+        name: found
+        for name, found in digests.items()
+        if not name.startswith("data/") and name != TAG_MANIFEST
+    }
 
 
 def payload_of(digests: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -259,8 +304,11 @@ def payload_of(digests: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def outside_meta_inf(digests: Mapping[str, bytes]) -> dict[str, bytes]:
-    return {name: found for name, found in digests.items()
-            if not name.startswith("META-INF/") and name != TAG_MANIFEST}  # fmt: skip
+    return {
+        name: found
+        for name, found in digests.items()
+        if not name.startswith("META-INF/") and name != TAG_MANIFEST
+    }
 
 
 # Strict texts: base64, numbers, JSON
@@ -444,7 +492,7 @@ class Checkpoint(NamedTuple):
 class Openssl:
     """The program openssl; answers are remembered by what was asked."""
 
-    remembered: dict[bytes, tuple[int, str]] = {}
+    remembered: ClassVar[dict[bytes, tuple[int, str]]] = {}
 
     @classmethod
     def run(cls, arguments: Sequence[str], files: Mapping[str, bytes]) -> tuple[int, str]:
@@ -459,8 +507,13 @@ class Openssl:
                 for name, data in files.items():
                     (Path(folder) / name).write_bytes(data)
                 try:
-                    done = subprocess.run(["openssl", *arguments], cwd=folder, stdout=subprocess.PIPE,
-                                          stderr=subprocess.STDOUT, check=False)  # fmt: skip
+                    done = subprocess.run(
+                        ["openssl", *arguments],
+                        cwd=folder,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.STDOUT,
+                        check=False,
+                    )
                 except OSError as error:
                     raise RefusedError(f"the program openssl cannot be run here: {error}") from error
             cls.remembered[asked] = done.returncode, done.stdout.decode("utf-8", "replace")
@@ -470,10 +523,26 @@ class Openssl:
     def verifies(cls, material: bytes, signature: bytes, message: bytes) -> bool:
         """Whether an Ed25519 signature is of this key over this message."""
         spki = encode_base64(SPKI_ED25519 + material)
-        files = {"key.pem": f"-----BEGIN PUBLIC KEY-----\n{spki}\n-----END PUBLIC KEY-----\n".encode(),
-                 "text": message, "signature": signature}  # fmt: skip
-        status, _ = cls.run(("pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-rawin", "-in", "text",
-                             "-sigfile", "signature"), files)  # fmt: skip
+        files = {
+            "key.pem": f"-----BEGIN PUBLIC KEY-----\n{spki}\n-----END PUBLIC KEY-----\n".encode(),
+            "text": message,
+            "signature": signature,
+        }
+        status, _ = cls.run(
+            (
+                "pkeyutl",
+                "-verify",
+                "-pubin",
+                "-inkey",
+                "key.pem",
+                "-rawin",
+                "-in",
+                "text",
+                "-sigfile",
+                "signature",
+            ),
+            files,
+        )
         return status == 0
 
 
@@ -549,8 +618,9 @@ def check_consistency(old: Checkpoint, new: Checkpoint, hashes: Sequence[bytes])
     while place & 1:
         place, last = place >> 1, last >> 1
     if _climb(path[0], place, last, path[1:]) != (old.root, new.root):
-        raise RefusedError(f"the tree of {new.size} leaves does not begin with that of {old.size}: the log was"
-                           " rewritten")  # fmt: skip
+        raise RefusedError(
+            f"the tree of {new.size} leaves does not begin with that of {old.size}: the log was rewritten"
+        )
 
 
 def read_proof(raw: bytes, first_lines: Sequence[str]) -> tuple[list[bytes], bytes]:
@@ -603,8 +673,11 @@ def received_line(message: bytes) -> tuple[str, str, datetime | None]:
         at = at if at.tzinfo else at.replace(tzinfo=timezone.utc)
     except (ValueError, TypeError, OverflowError, IndexError):
         at = None
-    return (queue_id.group(1).decode() if queue_id else "", server.group(1).decode("ascii", "replace")
-            if server else "", at)  # fmt: skip
+    return (
+        queue_id.group(1).decode() if queue_id else "",
+        server.group(1).decode("ascii", "replace") if server else "",
+        at,
+    )
 
 
 def what_was_sent(message: bytes, sha256: str) -> bytes | None:
@@ -699,8 +772,9 @@ class Tiles:
 
     def __init__(self, checkpoint: Checkpoint, tiles: Mapping[tuple[int, int], bytes]) -> None:
         self._size = checkpoint.size
-        self._tiles = {place: [raw[at : at + 32] for at in range(0, len(raw), 32)]
-                       for place, raw in tiles.items()}  # fmt: skip
+        self._tiles = {
+            place: [raw[at : at + 32] for at in range(0, len(raw), 32)] for place, raw in tiles.items()
+        }
         for (level, number), hashes in self._tiles.items():
             width = min(max((self._size >> (8 * level)) - (number << 8), 0), 256)
             if len(tiles[level, number]) != 32 * width or not width:
@@ -827,8 +901,8 @@ class Package:
         odd = [name for name in names if name not in known and not any(p.match(name) for p in FILES)]
         missing = sorted(known - set(names))
         problems = [f"{name} does not belong in a package" for name in odd]
-        self.findings.judge("files", problems + [f"{name} is missing" for name in missing],
-                            f"{len(names)} files, all stored, none of them twice, none outside the package")  # fmt: skip
+        fine = f"{len(names)} files, all stored, none of them twice, none outside the package"
+        self.findings.judge("files", problems + [f"{name} is missing" for name in missing], fine)
         if problems or missing:
             raise RefusedError("the package has other files than it must")
 
@@ -891,13 +965,13 @@ class Package:
         for line in note.signatures:
             key = known.get((line.name, line.key_id))
             if key is None:
-                self.findings.say("signatures", NOT_CHECKED, f"{what}: a signature of {line.name}, whose key"
-                                  " is not in the package")  # fmt: skip
+                why = f"{what}: a signature of {line.name}, whose key is not in the package"
+                self.findings.say("signatures", NOT_CHECKED, why)
                 continue
             verdict = self._verdict(line, key, note, checkpoint)
             if verdict is None:
-                self.findings.say("signatures", NOT_CHECKED, f"{what}: {KIND_NAMES[key.kind]} of {key.name} (only"
-                                  " greffe verify checks this kind)")  # fmt: skip
+                why = f"{what}: {KIND_NAMES[key.kind]} of {key.name} (only greffe verify checks this kind)"
+                self.findings.say("signatures", NOT_CHECKED, why)
             elif not verdict:
                 problems.append(
                     f"{what}: the signature that says to be of {key.name} ({key.key_id.hex()}) is not"
@@ -925,28 +999,28 @@ class Package:
         problems = self._signed(note, None, "the package")
         if note.text != manifest_note_text(self.about["origin"], manifest):
             problems.append("what the ledger signed is another package's manifest")
-        self.findings.judge("signature of the package", problems,
-                            f"signed by the key of {self.about['origin']}: nothing in it was changed since")  # fmt: skip
+        fine = f"signed by the key of {self.about['origin']}: nothing in it was changed since"
+        self.findings.judge("signature of the package", problems, fine)
         self._pins(note)
 
     def _pins(self, note: Note) -> None:
         if not self.pinned:
-            self.findings.say("key", NOT_CHECKED, "the key is not pinned: it is taken from the package itself; compare it"
-                              " with the one that you received by another way, and give it with --key")  # fmt: skip
+            self.findings.say(
+                "key",
+                NOT_CHECKED,
+                "the key is not pinned: it is taken from the package itself; compare it with the one that you"
+                " received by another way, and give it with --key",
+            )
+        there = {key.text for key in self.keys}
         bearers = {(line.name, line.key_id) for line in note.signatures}
         for text in self.pinned:
             key = Key.parse(text)
-            if key.kind != ED25519:
-                self.findings.say("key", OK if text in {k.text for k in self.keys} else FAILED,
-                                  f"the pinned {KIND_NAMES[key.kind]} key is {'' if text in {k.text for k in self.keys} else 'not '}the package's")  # fmt: skip
-            elif text not in {k.text for k in self.keys} or (key.name, key.key_id) not in bearers:
-                self.findings.say(
-                    "key",
-                    FAILED,
-                    f"the package is not signed by the pinned key {key.name} ({key.key_id.hex()})",
-                )
+            signs = key.kind != ED25519 or (key.name, key.key_id) in bearers
+            which = f"the pinned {KIND_NAMES[key.kind]} key {key.key_id.hex()} of {key.name}"
+            if text not in there or not signs:
+                self.findings.say("key", FAILED, f"the package is not of {which}")
             else:
-                self.findings.say("key", OK, f"the package is signed by the pinned key ({key.key_id.hex()})")
+                self.findings.say("key", OK, f"the package is of {which}")
 
     def read_checkpoints(self) -> None:
         problems: list[str] = []
@@ -965,10 +1039,15 @@ class Package:
             problems.append(
                 f"the checkpoint of {self.about['size']} leaves, which the package rests on, is missing"
             )
-        witnesses = {line.name for found in self.checkpoints.values() for line in found.note.signatures
-                     if line.name != found.origin}  # fmt: skip
-        self.findings.judge("checkpoints", problems, f"{len(self.checkpoints)} checkpoints of one log, signed by it;"
-                            f" cosigned by {', '.join(sorted(witnesses)) or 'nobody'}")  # fmt: skip
+        witnesses = {
+            line.name
+            for found in self.checkpoints.values()
+            for line in found.note.signatures
+            if line.name != found.origin
+        }
+        by = ", ".join(sorted(witnesses)) or "nobody"
+        fine = f"{len(self.checkpoints)} checkpoints of one log, signed by it; others signing: {by}"
+        self.findings.judge("checkpoints", problems, fine)
 
     def retired_keys(self) -> None:
         """A key signs nothing after the fact that retires it."""
@@ -983,9 +1062,11 @@ class Package:
                     retired.pop(text, None)
         for size, found in self.checkpoints.items():
             bearers = {(line.name, line.key_id) for line in found.note.signatures}
-            problems += [f"the checkpoint of {size} leaves is signed by the key {key.key_id.hex()}, retired at {retired[key.text]}"
-                         for key in self.keys
-                         if retired.get(key.text, size) < size and (key.name, key.key_id) in bearers]  # fmt: skip
+            for key in self.keys:
+                at = retired.get(key.text, size)
+                if at < size and (key.name, key.key_id) in bearers:
+                    which = f"the key {key.key_id.hex()}, retired at {at}"
+                    problems.append(f"the checkpoint of {size} leaves is signed by {which}")
         self.findings.judge(
             "retired keys", problems, f"no checkpoint is signed by one of {len(retired)} retired keys"
         )
@@ -1004,8 +1085,11 @@ class Package:
                 proven.add((old, new))
             except RefusedError as error:
                 problems.append(f"{name}: {error}")
-        problems += [f"nothing shows that the checkpoint of {new} leaves continues the one of {old}"
-                     for old, new in zip(sizes, sizes[1:]) if (old, new) not in proven]  # fmt: skip
+        problems += [
+            f"nothing shows that the checkpoint of {new} leaves continues the one of {old}"
+            for old, new in zip(sizes, sizes[1:])
+            if (old, new) not in proven
+        ]
         self.findings.judge(
             "consistency", problems, f"each of {len(sizes)} checkpoints continues the one before it"
         )
@@ -1029,8 +1113,8 @@ class Package:
             problems.append(
                 f"{len(self.hashes)} leaves are there, and the package is said to hold {self.about['leaves']}"
             )
-        self.findings.judge("leaves", problems, f"{len(self.hashes)} leaves are exactly as recorded, each proved at its"
-                            f" position in the tree of {head.size} leaves")  # fmt: skip
+        where = f"each proved at its position in the tree of {head.size} leaves"
+        self.findings.judge("leaves", problems, f"{len(self.hashes)} leaves are exactly as recorded, {where}")
 
     def _note(self, position: int, hashed: bytes, leaf: dict[str, Any], cited: set[int]) -> None:
         self.hashes[position] = hashed
@@ -1064,8 +1148,13 @@ class Package:
     def _from_bundles(self, head: Checkpoint) -> Iterator[tuple[int, bytes, Callable[[bytes], None]]]:
         if any(True for _ in self.named(LEAF_FILE)) or any(True for _ in self.named(PROOF_FILE)):
             raise RefusedError("a package has its leaves as files or in bundles, not both")
-        tiles = Tiles(head, {(int(match.group(1)), int(match.group(2))): self.archive.read(name)
-                             for match, name in self.named(TILE_FILE)})  # fmt: skip
+        tiles = Tiles(
+            head,
+            {
+                (int(match.group(1)), int(match.group(2))): self.archive.read(name)
+                for match, name in self.named(TILE_FILE)
+            },
+        )
         last = -1
         for _, name in self.named(BUNDLE_FILE):
             lines = self.archive.read(name).split(b"\n")
@@ -1082,8 +1171,11 @@ class Package:
     # Commits and their stamps
 
     def stamps(self) -> list[tuple[int, dict[str, Any]]]:
-        return [(position, self.kept[position]["data"]) for position in sorted(self.kept)
-                if self.kept[position]["type"] == STAMP]  # fmt: skip
+        return [
+            (position, self.kept[position]["data"])
+            for position in sorted(self.kept)
+            if self.kept[position]["type"] == STAMP
+        ]
 
     def commits(self) -> None:
         problems, whole = [], 0
@@ -1092,8 +1184,11 @@ class Package:
             for row in self.json_of("commits.json")
         }
         stamps = self.stamps()
-        problems += [f"hashes are given of a commit whose stamp {at} is not there" for at in given
-                     if at not in {position for position, _ in stamps}]  # fmt: skip
+        problems += [
+            f"hashes are given of a commit whose stamp {at} is not there"
+            for at in given
+            if at not in {position for position, _ in stamps}
+        ]
         covered: set[int] = set()
         for position, data in stamps:
             hashes = given.get(position) or self._all_present(position, data["count"])
@@ -1102,14 +1197,17 @@ class Package:
             if hashes is None:
                 if ("commit", str(position)) not in self.omitted:
                     problems.append(
-                        f"the other leaf hashes of the commit at {position} are missing, and not listed as omitted"
+                        f"leaf hashes of the commit at {position} are missing, and not listed as omitted"
                     )
                 continue
             whole += 1
             problems += self._digest(position, data, hashes)
         alone = [position for position in self.hashes if position not in covered]
-        problems += [f"leaf {position} has no stamp in the package" for position in alone
-                     if ("stamp", str(position)) not in self.omitted]  # fmt: skip
+        problems += [
+            f"leaf {position} has no stamp in the package"
+            for position in alone
+            if ("stamp", str(position)) not in self.omitted
+        ]
         self.findings.judge(
             "commits", problems, f"the stamps bind the facts of {whole} of {len(stamps)} commits"
         )
@@ -1121,9 +1219,11 @@ class Package:
     def _digest(self, position: int, data: Mapping[str, Any], hashes: Sequence[bytes]) -> list[str]:
         if len(hashes) != data["count"] or hashlib.sha256(b"".join(hashes)).hexdigest() != data["digest"]:
             return [f"the stamp at {position} binds other facts than those after it"]
-        return [f"leaf {position + 1 + place} is not the one that the stamp at {position} binds"
-                for place, hashed in enumerate(hashes)
-                if self.hashes.get(position + 1 + place, hashed) != hashed]  # fmt: skip
+        return [
+            f"leaf {position + 1 + place} is not the one that the stamp at {position} binds"
+            for place, hashed in enumerate(hashes)
+            if self.hashes.get(position + 1 + place, hashed) != hashed
+        ]
 
     def messages(self) -> None:
         problems, there = [], 0
@@ -1142,24 +1242,31 @@ class Package:
                     )
                 continue
             there += 1
-            problems += [f"the message of the stamp at {position}: {text}" for text in
-                         self._message(position, data, self.archive.read(name), timed)]  # fmt: skip
+            problems += [
+                f"the message of the stamp at {position}: {text}"
+                for text in self._message(position, data, self.archive.read(name))
+            ]
         problems += [f"{name} belongs to no stamp" for name in files.values()]
-        self.findings.judge("stamping messages", problems, f"{there} messages carry their commits' digests, and the mail"
-                            " server's own lines give the stamps' times")  # fmt: skip
+        fine = f"{there} messages carry their commits' digests, and the server's own lines the stamps' times"
+        self.findings.judge("stamping messages", problems, fine)
 
-    def _message(
-        self, position: int, data: Mapping[str, Any], raw: bytes, timed: datetime | None
-    ) -> list[str]:
+    def _message(self, position: int, data: Mapping[str, Any], raw: bytes) -> list[str]:
         sent = what_was_sent(raw, data["message_sha256"])
         if sent is None:
             return ["it does not end with what was sent"]
         queue_id, server, at = received_line(raw[: len(raw) - len(sent)] + b"\r\n\r\n")
         host = data["server"].partition(":")[2]
-        said = (("X-Greffe-Digest", data["digest"]), ("X-Greffe-Count", str(data["count"])),
-                ("X-Greffe-Origin", self.about["origin"]), ("Message-ID", data["message_id"]))  # fmt: skip
-        problems = [f"its {name} is {header(sent, name)[:80]!r}, not {wanted!r}" for name, wanted in said
-                    if header(sent, name) != wanted]  # fmt: skip
+        said = (
+            ("X-Greffe-Digest", data["digest"]),
+            ("X-Greffe-Count", str(data["count"])),
+            ("X-Greffe-Origin", self.about["origin"]),
+            ("Message-ID", data["message_id"]),
+        )
+        problems = [
+            f"its {name} is {header(sent, name)[:80]!r}, not {wanted!r}"
+            for name, wanted in said
+            if header(sent, name) != wanted
+        ]
         if queue_id != data["queue_id"] or (host and server != host):
             problems.append(f"the server's own line says {queue_id} by {server}, not what was recorded")
         if at is None or abs(at - instant(data["time"])) > MOST_APART:
@@ -1177,12 +1284,12 @@ class Package:
         same = self.checkpoints.get(found.size)
         if found.origin != self.about["origin"] or found.size > position:
             return ["it carries a checkpoint of another log, or of leaves that came after it"]
-        if same is None:
-            return [] if ("checkpoint", str(found.size)) in self.omitted else [
-                f"it carries a checkpoint of {found.size} leaves that the package does not show to be of this log"]  # fmt: skip
-        return (
-            [] if same.root == found.root else ["it carries another tree of the same size: the log was split"]
-        )
+        problems = []
+        if same is None and ("checkpoint", str(found.size)) not in self.omitted:
+            problems.append(f"nothing shows that the checkpoint of {found.size} leaves in it is of this log")
+        if same is not None and same.root != found.root:
+            problems.append("it carries another tree of the same size: the log was split")
+        return problems
 
     # Mails and values
 
@@ -1212,8 +1319,8 @@ class Package:
             queue_id, _, _ = received_line(re.sub(rb"\r?\n", b"\r\n", raw))
             unseen += stamp is None or queue_id != stamp["queue_id"]
         problems += [f"{files[digest]} is cited by no leaf" for digest in sorted(files.keys() - used)]
-        self.findings.judge("mails", problems, f"{there} cited mails are those that were recorded; {unseen} of them bear"
-                            " no line of the server that stamped them")  # fmt: skip
+        fine = f"{there} cited mails are those that were recorded; {unseen} bear no line of a server's stamp"
+        self.findings.judge("mails", problems, fine)
 
     def disclosed(self) -> None:
         problems, seen = [], set()
@@ -1227,10 +1334,13 @@ class Package:
             if row["commitment"] not in self.commitments:
                 problems.append(f"no leaf of the package holds {row['commitment']}")
             seen.add(row["commitment"])
-        problems += [f"the value of {one} in leaf {at} is neither disclosed nor listed as omitted"
-                     for one, at in self.commitments.items() if one not in seen and ("value", one) not in self.omitted]  # fmt: skip
-        self.findings.judge("disclosed values", problems, f"{len(seen)} disclosed values are those that were recorded, of"
-                            f" {len(self.commitments)} personal values in the leaves")  # fmt: skip
+        problems += [
+            f"the value of {one} in leaf {at} is neither disclosed nor listed as omitted"
+            for one, at in self.commitments.items()
+            if one not in seen and ("value", one) not in self.omitted
+        ]
+        fine = f"{len(seen)} of {len(self.commitments)} personal values are disclosed, as they were recorded"
+        self.findings.judge("disclosed values", problems, fine)
 
     # Tokens
 
@@ -1255,8 +1365,10 @@ class Package:
 
     def _trust(self) -> None:
         if self.authorities is None:
-            self.findings.say("trust in the authority", NOT_CHECKED, "the tokens lead to a root that the package itself"
-                              " holds; whether it is the authority's is for you to find out (--ca FILE)")  # fmt: skip
+            why = (
+                "its root comes with the package; whether it is the authority's you must find out (--ca FILE)"
+            )
+            self.findings.say("trust in the authority", NOT_CHECKED, why)
         else:
             self.findings.say("trust in the authority", OK, "the tokens lead to a root that you gave")
 
@@ -1275,8 +1387,9 @@ class Package:
         except ValueError as error:
             raise RefusedError("its time is none") from error
         files = {"token": der, "ca.pem": self.authorities or pem, "untrusted.pem": pem, "data": data}
-        status, text = Openssl.run(("ts", "-verify", "-data", "data", "-in", "token", *how, "-CAfile", "ca.pem",
-                                    "-untrusted", "untrusted.pem", "-attime", str(int(at.timestamp()))), files)  # fmt: skip
+        trusted = ("-CAfile", "ca.pem", "-untrusted", "untrusted.pem", "-attime", str(int(at.timestamp())))
+        command = ("ts", "-verify", "-data", "data", "-in", "token", *how, *trusted)
+        status, text = Openssl.run(command, files)
         if status or "Verification: OK" not in text:
             reason = re.findall(r"(?:reason\(\d+\)|error):?[^:\n]*:([^:\n]+)", text)
             raise RefusedError(f"openssl refuses it: {'; '.join(reason)[:200] or text.strip()[-200:]}")
@@ -1302,8 +1415,12 @@ class Package:
             return
         if self.archive.read(ASIC_MANIFEST) != asic_manifest(outside_meta_inf(self.digests)):
             raise RefusedError(f"{ASIC_MANIFEST} is not over the files of the package")
-        at = self._token(self.archive.read(ASIC_TOKEN), self.archive.read(ASIC_CERTIFICATES),
-                         self.archive.read(ASIC_MANIFEST), ("-token_in",))  # fmt: skip
+        at = self._token(
+            self.archive.read(ASIC_TOKEN),
+            self.archive.read(ASIC_CERTIFICATES),
+            self.archive.read(ASIC_MANIFEST),
+            ("-token_in",),
+        )
         self.findings.say("ASiC", OK, f"the whole package existed at {at:%Y-%m-%dT%H:%M:%SZ}, says its token")
         self._trust()
 
@@ -1333,9 +1450,11 @@ class Package:
         problems, unknown = [], 0
         for row in self.concluded["conclusions"]:
             name = f"{row['rule']} ({row.get('subject')})"
-            for quoted in row["quotations"]:
-                if hashlib.sha256(quoted["text"].encode()).hexdigest() != quoted["sha256"]:
-                    problems.append(f"{name}: the quoted text is not the one of the digest")
+            problems += [
+                f"{name}: the quoted text is not the one of the digest"
+                for quoted in row["quotations"]
+                if hashlib.sha256(quoted["text"].encode()).hexdigest() != quoted["sha256"]
+            ]
             for reason in row["because"]:
                 position = reason["position"]
                 if position not in self.kept:
@@ -1347,11 +1466,14 @@ class Package:
                 leaf, at = self.kept[position], self.legal_time(position)
                 unknown += at is None
                 if (leaf["subject"], leaf["type"], at or reason["legal_time"]) != (
-                    reason["subject"], reason["type"], reason["legal_time"]):  # fmt: skip
+                    reason["subject"],
+                    reason["type"],
+                    reason["legal_time"],
+                ):
                     problems.append(f"{name} says of leaf {position} something else than the leaf")
         count = len(self.concluded["conclusions"])
-        self.findings.judge("conclusions", problems, f"{count} conclusions rest on leaves that are as they say; {unknown}"
-                            " legal times could not be derived again. That the contract leads to them is argued, not proved")  # fmt: skip
+        fine = f"{count} conclusions rest on leaves that are as they say; {unknown} times not derived again"
+        self.findings.judge("conclusions", problems, f"{fine}. That they follow is argued, not proved")
 
     def reports(self) -> None:
         problems, there, unread = [], 0, []
@@ -1386,23 +1508,32 @@ class Package:
             claim = f"every leaf from {covers['from']} to before {covers['to']}"
         else:
             wanted = covers["positions"]
-            claim = f"{len(wanted)} facts of {self.about['subject']}; that there is no further one is the ledger's word"
+            claim = f"{len(wanted)} facts of {self.about['subject']}; that these are all is the ledger's word"
         if not 0 <= min(wanted, default=0) <= max(wanted, default=0) < max(self.about["size"], 1):
             raise RefusedError("the package says to cover leaves that its checkpoint does not have")
         absent = [at for at in wanted if at not in self.hashes]
-        problems = [f"leaf {at} is absent, and not listed as omitted" for at in absent
-                    if ("leaf", str(at)) not in self.omitted]  # fmt: skip
-        problems += [f"{what} {which} is listed as omitted, and is there" for what, which in sorted(self.omitted)
-                     if self._is_there(what, which)]  # fmt: skip
+        problems = [
+            f"leaf {at} is absent, and not listed as omitted"
+            for at in absent
+            if ("leaf", str(at)) not in self.omitted
+        ]
+        problems += [
+            f"{what} {which} is listed as omitted, and is there"
+            for what, which in sorted(self.omitted)
+            if self._is_there(what, which)
+        ]
         listed = ", ".join(map(str, absent[:NAMED_AT_MOST])) or "none"
-        self.findings.judge("completeness", problems, f"the package covers {claim}; absent and listed: {listed};"
-                            f" {len(self.omitted)} omissions in all")  # fmt: skip
+        fine = f"covers {claim}; absent and listed: {listed}; {len(self.omitted)} omissions in all"
+        self.findings.judge("completeness", problems, fine)
 
     def _is_there(self, what: str, which: str) -> bool:
         if what == "leaf":
             return which.isdecimal() and int(which) in self.hashes
-        names = {"message": f"data/messages/{which}.eml", "mail": f"data/mails/{which}.eml",
-                 "checkpoint": f"data/checkpoints/{which}.note"}  # fmt: skip
+        names = {
+            "message": f"data/messages/{which}.eml",
+            "mail": f"data/mails/{which}.eml",
+            "checkpoint": f"data/checkpoints/{which}.note",
+        }
         return (
             names.get(what) in self.archive.names
             if what in names

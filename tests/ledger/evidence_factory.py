@@ -35,7 +35,9 @@ class SmallLedger:
         mail = open_mail(self.mail_url, origin=ORIGIN)
         with Recorder(self.url, mail.clock, origin=ORIGIN, keys=self.keys_folder) as recorder:
             self.record = open_record(self.url)
-            recorder.record(parse_events([opened(email="a@client.example"), opened("ACC-2", email="b@client.example")]))
+            recorder.record(
+                parse_events([opened(email="a@client.example"), opened("ACC-2", email="b@client.example")])
+            )
             recorder.record(parse_events([consumed("c-1"), consumed("c-2", "ACC-2"), consumed("c-3")]))
             mail.start_intake(recorder.record, self.record)
             self._send(mail.intake_address)
@@ -45,7 +47,9 @@ class SmallLedger:
             (self.mail_subject,) = {
                 fact.subject for fact in self.record.facts(0, 99) if fact.type == "mail.received"
             }
-            reserve = event("r-1", "reserve.notified", "ACC-1/reserve/1", {"service": "fcu"}, mail=self.mail_subject)
+            reserve = event(
+                "r-1", "reserve.notified", "ACC-1/reserve/1", {"service": "fcu"}, mail=self.mail_subject
+            )
             recorder.record(parse_events([reserve, consumed("c-4")]))
         mail.close()
         self.keys = Keys.open(self.keys_folder, ORIGIN)
@@ -62,7 +66,11 @@ class SmallLedger:
 
     def conclusions(self):
         """A conclusion such as an explanation gives."""
-        reasons = [fact for subject in ("ACC-1/reserve/1", self.mail_subject) for fact in self.record.history(subject)]
+        reasons = [
+            fact
+            for subject in ("ACC-1/reserve/1", self.mail_subject)
+            for fact in self.record.history(subject)
+        ]
         because = [
             {
                 "position": fact.position, "subject": fact.subject, "type": fact.type,
@@ -127,7 +135,9 @@ def rebagged(files, keys=None):
     digests = {name: verifier.hashlib.sha256(data).digest() for name, data in payload.items()}
     files[verifier.MANIFEST] = verifier.manifest_lines(digests)
     about = verifier.DECODER.decode(files["data/package.json"].decode())
-    files[verifier.BAG_INFO] = verifier.bag_info(about["origin"], about["subject"], [len(d) for d in payload.values()])
+    files[verifier.BAG_INFO] = verifier.bag_info(
+        about["origin"], about["subject"], [len(d) for d in payload.values()]
+    )
     if keys is not None:
         text = verifier.manifest_note_text(about["origin"], files[verifier.MANIFEST])
         files[verifier.MANIFEST_NOTE] = signed_text(keys, text).to_bytes()
