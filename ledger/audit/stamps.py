@@ -15,12 +15,18 @@ from ledger.audit.report import Report
 from ledger.audit.signatures import SignatureCheck
 from ledger.clock.message import Found, checkpoint_in, read_stored
 from ledger.clock.queue_id import decode as decode_queue_id
-from ledger.errors import WrongCallError
+from ledger.errors import ProofError, WrongCallError
+from ledger.log.checkpoints import SignedCheckpoint
 from ledger.store.commits import Commit
 
 MOST_APART = timedelta(minutes=5)
 """How far the ``Received`` line and ``Date:`` of a message may lie from its stamp."""
 
+_A_CRASH_OR_A_CUT = (
+    "the log ends without its commit: the ledger crashed before it could record it, or its very last commit"
+    " was cut off. The next stamp will name the message void; a receipt, a witness, or what the keys signed last"
+    " tells the two apart."
+)
 _RECEIVED = re.compile(rb"^Received:(?P<text>.*\r\n(?:[ \t].*\r\n)*)", re.MULTILINE | re.IGNORECASE)
 _HEADER = rb"^%s:[ \t]*(.*?)[ \t]*\r\n"
 
@@ -214,9 +220,29 @@ class StampCheck:
                 f"also named at position {before}",
                 "Two commits claim the same message of the mail server: one of them was not dated by it.",
             )  # fmt: skip
-        for queue_id in self._unfollowed():
-            if not has_commit(queue_id):
+        missing = [queue_id for queue_id in self._unfollowed() if not has_commit(queue_id)]
+        for queue_id in missing:
+            if self._may_be_a_crash(queue_id, alone=len(missing) == 1):
+                self._report.remark(f"The mail server dated message {queue_id}, and {_A_CRASH_OR_A_CUT}")
+            else:
                 self._uncommitted(queue_id)
+
+    def _may_be_a_crash(self, queue_id: str, *, alone: bool) -> bool:
+        """Whether a message was sent by the log as it ends now: with this checkpoint, or as the only one.
+
+        A crash between stamp and commit leaves such a message, and so does a cut of the very last commit: no
+        journal can tell them apart (``proof.md``, Leaf). A cut of more leaves messages of a longer log.
+        """
+        if self._latest is not None and decode_queue_id(queue_id) <= self._latest[0]:
+            return False
+        message = self._journal.find(queue_id) if self._journal is not None else None
+        carried = None if message is None else checkpoint_in(message)
+        if carried is None:
+            return alone
+        try:
+            return SignedCheckpoint.parse(carried).checkpoint.size == self._report.leaves
+        except ProofError:
+            return False
 
     def _unfollowed(self) -> list[str]:
         return self._journal.unfollowed(None, self._is_named) if self._journal is not None else []
