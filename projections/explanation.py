@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -62,9 +62,44 @@ def explain(
     asked = answers.prepare(account or None, as_of, known_at, readings)
     seen = Witnessed()
     facts = list(seen.each(in_scope(history, asked.scope)))
-    conclusions = _conclusions(answers, subject, asked, seen, history) if account else []
+    positions = {fact.position for fact in history}
+    conclusions = _conclusions(answers, subject, asked, seen, positions) if account else []
     told = {"facts": [_fact(fact) for fact in facts], "conclusions": conclusions}
     return {**answers.envelope(asked, seen), "subject": subject, **answers.disclosed(told, seen)}
+
+
+def concluded(
+    answers: Answers,
+    subject: str,
+    *,
+    as_of: datetime | None,
+    known_at: datetime | None = None,
+    readings: Readings = PRIMARY,
+) -> dict[str, Any]:
+    """The conclusions of an explanation for an evidence package: personal values stay commitments.
+
+    Of an account these are all that rest on a fact of one of its subjects.
+
+    Raises:
+        NotRecordedError: there is no such subject in the record.
+        WrongCallError: there is no such reading, or an instant has no offset.
+    """
+    from projections.answers import Witnessed  # noqa: PLC0415 - it is built on this module
+
+    record = answers.record
+    is_account = account_of(subject) == subject
+    positions = set(record.positions_of(subject) if is_account else _positions(record.history(subject)))
+    if not positions:
+        raise NotRecordedError(f"there is no subject {subject!r} in the record")
+    account = account_of(subject) or _attributed(answers, subject, known_at)
+    asked = answers.prepare(account or None, as_of, known_at, readings)
+    seen = Witnessed()
+    conclusions = _conclusions(answers, subject, asked, seen, positions) if account else []
+    return {**answers.envelope(asked, seen), "subject": subject, "conclusions": conclusions}
+
+
+def _positions(facts: Iterable[Recorded]) -> list[int]:
+    return [fact.position for fact in facts]
 
 
 def _attributed(answers: Answers, subject: str, known_at: datetime | None) -> str:
@@ -75,10 +110,9 @@ def _attributed(answers: Answers, subject: str, known_at: datetime | None) -> st
 
 
 def _conclusions(
-    answers: Answers, subject: str, asked: Asked, seen: Witnessed, history: list[Recorded]
+    answers: Answers, subject: str, asked: Asked, seen: Witnessed, positions: set[int]
 ) -> list[dict[str, Any]]:
     """Of each projection, what it concludes on the subject, then what it concludes from its facts."""
-    positions = {fact.position for fact in history}
     told: list[dict[str, Any]] = []
     for name in answers.names:
         if name in _UNEXPLAINED:

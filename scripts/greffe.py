@@ -15,7 +15,7 @@ from api.server import serve as serve_ledger
 from api.settings import Settings
 from ledger.contract.terms import look_in
 from ledger.errors import FlawedFactsError, GreffeError
-from scripts import access, asking, checking, erasing, recording, signing, witness
+from scripts import access, asking, checking, erasing, evidence, recording, signing, witness
 from scripts.options import Db, Mail
 
 app = typer.Typer(
@@ -82,6 +82,8 @@ for name, command in (
     ("audit", told_plainly(checking.audit)),
     ("rebuild", told_plainly(checking.rebuild)),
     ("erase", told_plainly(erasing.erase)),
+    ("evidence", told_plainly(evidence.evidence)),
+    ("verify", told_plainly(evidence.verify)),
     ("keys", told_plainly(signing.keys)),
     ("vouch", told_plainly(signing.vouch)),
     ("witness", told_plainly(witness.witness)),

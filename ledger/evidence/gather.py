@@ -40,6 +40,8 @@ TOLD_AT_MOST = 1_000
 MOST_CARRIED = 200
 """Up to so many of the checkpoints that the messages carry are shown to be of this log."""
 
+Extent = Literal["none", "billing", "all"]
+
 _MESSAGES = frozenset({"mail.received", "notification.sent"})
 _NOT_DISCLOSED = "not disclosed by the exporter"
 
@@ -59,7 +61,7 @@ class Disclosure:
     ``fields`` are JSON pointers into leaves, such as ``/data/email``, disclosed besides.
     """
 
-    what: Literal["none", "billing", "all"] = "none"
+    what: Extent = "none"
     fields: frozenset[str] = frozenset()
 
     def allows(self, retention: Retention, pointer: str) -> bool:
