@@ -29,7 +29,7 @@ class WitnessClient:
     Args:
         url: its submission prefix (http or https); ``/add-checkpoint`` is added to it.
         keys: its keys; signatures by others are ignored.
-        timeout_seconds: how long one submission may take, whatever the witness does meanwhile.
+        timeout_seconds: how long one request may take, whatever the witness does meanwhile.
 
     Raises:
         WrongCallError: the URL is not one of http or https.
@@ -62,37 +62,35 @@ class WitnessClient:
             NotCosignedError: it was not reached, or refused; the message says which.
             ProofError: its answer bears a signature that is not what it says to be.
         """
-        with self._connected() as connection:
-            size = signed.checkpoint.size
-            status, kind, text = self._submit(connection, signed, tree, min(self._cosigned_size, size))
-            if status == http.client.CONFLICT and kind == SIZE:
-                known = self._size_told(text)
-                if known > size:
-                    raise NotCosignedError(
-                        f"the witness {self.url} cosigned a tree of {known} leaves, and this one has {size}:"
-                        " another program submitted a newer checkpoint, or this ledger was restored from a"
-                        " backup or its end was cut"
-                    )
-                self._cosigned_size = known
-                status, kind, text = self._submit(connection, signed, tree, known)
+        size = signed.checkpoint.size
+        status, kind, text = self._submit(signed, tree, min(self._cosigned_size, size))
+        if status == http.client.CONFLICT and kind == SIZE:
+            known = self._size_told(text)
+            if known > size:
+                raise NotCosignedError(
+                    f"the witness {self.url} cosigned a tree of {known} leaves, and this one has {size}:"
+                    " another program submitted a newer checkpoint, or this ledger was restored from a"
+                    " backup or its end was cut"
+                )
+            self._cosigned_size = known
+            status, kind, text = self._submit(signed, tree, known)
         if status != http.client.OK:
             raise NotCosignedError(f"the witness {self.url} did not cosign ({status}): {text.strip()[:200]}")
         cosignatures = self._verified(signed, text)
         self._cosigned_size = size
         return cosignatures
 
-    def _submit(
-        self, connection: http.client.HTTPConnection, signed: SignedCheckpoint, tree: Tree, old: int
-    ) -> tuple[int, str, str]:
+    def _submit(self, signed: SignedCheckpoint, tree: Tree, old: int) -> tuple[int, str, str]:
         """One request: the status, the media type and the body of its answer."""
         hashes = tree.consistency(old, signed.checkpoint.size)
         body = ConsistencyProof(old, tuple(hashes), signed).to_bytes()
-        connection.request("POST", self._path, body, {"Content-Type": "text/plain; charset=utf-8"})
-        response = connection.getresponse()
-        answer = response.read(_LONGEST_ANSWER_BYTES + 1)
-        if len(answer) > _LONGEST_ANSWER_BYTES:
-            raise NotCosignedError(f"the answer of the witness {self.url} is too long")
-        kind = response.headers.get_content_type()
+        with self._connected() as connection:
+            connection.request("POST", self._path, body, {"Content-Type": "text/plain; charset=utf-8"})
+            response = connection.getresponse()
+            answer = response.read(_LONGEST_ANSWER_BYTES + 1)
+            if len(answer) > _LONGEST_ANSWER_BYTES or response.length:
+                raise NotCosignedError(f"the answer of the witness {self.url} is too long, or was cut short")
+            kind = response.headers.get_content_type()
         return response.status, kind, answer.decode(errors="replace")
 
     @contextmanager
@@ -101,7 +99,7 @@ class WitnessClient:
         connection = self._connect(self._host, self._port, timeout=self._timeout_seconds)
         try:
             connection.connect()
-            shutting = threading.Timer(self._timeout_seconds, _shut, (connection,))
+            shutting = threading.Timer(self._timeout_seconds, _shut, (connection.sock,))
             shutting.daemon = True
             shutting.start()
             try:
@@ -135,10 +133,9 @@ class WitnessClient:
         return found
 
 
-def _shut(connection: http.client.HTTPConnection) -> None:
-    # the socket is gone when the witness closed it meanwhile
-    with suppress(OSError, AttributeError):
-        connection.sock.shutdown(socket.SHUT_RDWR)
+def _shut(open_socket: socket.socket) -> None:
+    with suppress(OSError):
+        open_socket.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass(frozen=True, slots=True)
