@@ -28,7 +28,7 @@ from ledger.facts.envelope import decode
 from ledger.log.merkle import Frontier, leaf_hash
 from ledger.store import Record
 from ledger.store.commits import Commit
-from ledger.store.rows import Rows
+from ledger.store.rows import Rows, as_bytes
 
 _PAGE = 250
 _EARLIEST = -(2**62)
@@ -148,7 +148,7 @@ class Replay:
         return bool(as_of and data and instants.parse_instant(data["time"]) > as_of)
 
     def _hash(self, position: int, state: bytes) -> bytes:
-        hashed = leaf_hash(bytes(state))
+        hashed = leaf_hash(state)
         self._frontier.append(hashed)
         self._tiles.leaf(position, hashed)
         return hashed
@@ -159,8 +159,17 @@ class Replay:
             for row in page:
                 if row[0] >= end:
                     return
-                yield row
+                yield self._with_bytes(row)
             start = page[-1][0] + 1
+
+    def _with_bytes(self, row: Row) -> Row:
+        position, subject, version, topic, state = row
+        if not isinstance(state, bytes):
+            self._report.wrong(
+                position, "leaf.type", "bytes", type(state).__name__,
+                "The stored bytes of this leaf were replaced by something else than bytes.",
+            )  # fmt: skip
+        return position, subject, version, topic, as_bytes(state)
 
     def _gap(self, expected: int, found: int) -> None:
         self._report.wrong(
@@ -173,7 +182,7 @@ class Replay:
         """The leaf, decoded strictly, and its columns compared with it; ``None`` when it cannot be read."""
         position, subject, _, topic, state = row
         try:
-            leaf = decode(bytes(state))
+            leaf = decode(state)
         except (MalformedFactError, TypeError, ValueError) as error:
             self._report.wrong(
                 position, "leaf.structure", "bytes that the ledger writes", str(error),
@@ -259,7 +268,7 @@ class Replay:
         if self._frontier.root() == row.root and self._frontier.to_bytes() == row.frontier:
             return
         self._report.wrong(
-            position, "commit.root", self._frontier.root().hex(), row.root.hex(),
+            position, "commit.root", self._frontier.root().hex(), as_bytes(row.root).hex(),
             "The tree over all leaves up to this commit is not the one that was kept when it was made."
             if self._frontier.root() != row.root
             else "What the ledger kept to go on with the tree does not belong to this tree.",

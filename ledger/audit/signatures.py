@@ -19,7 +19,7 @@ from ledger.log.checkpoints import Checkpoint, SignedCheckpoint, verify
 from ledger.log.merkle import EMPTY_ROOT
 from ledger.log.notes import ED25519, ML_DSA_44, Signature, VerifierKey, decode_base64
 from ledger.log.tokens import imprint_of, token_data, verify_token
-from ledger.store.rows import Rows
+from ledger.store.rows import Rows, as_bytes
 
 _LOG_KINDS = frozenset({ED25519, ML_DSA_44})
 
@@ -186,11 +186,11 @@ class SignatureCheck:
 
     def _root_at(self, size: int) -> bytes | None:
         row = self._across.execute("SELECT root FROM root WHERE size = ?", (size,)).fetchone()
-        return bytes(row[0]) if row else None
+        return as_bytes(row[0]) if row else None
 
     def _examine(self, position: int, place: str, raw: bytes) -> SignedCheckpoint | None:
         try:
-            signed = SignedCheckpoint.parse(bytes(raw))
+            signed = SignedCheckpoint.parse(as_bytes(raw))
         except (ProofError, TypeError, ValueError) as error:
             self._report.wrong(
                 position, "checkpoint.unreadable", "a signed checkpoint", f"in {place}: {error}",

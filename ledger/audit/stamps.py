@@ -24,8 +24,8 @@ MOST_APART = timedelta(minutes=5)
 
 _A_CRASH_OR_A_CUT = (
     "the log ends without its commit: the ledger crashed before it could record it, or its very last commit"
-    " was cut off. The next stamp will name the message void; a receipt, a witness, or what the keys signed last"
-    " tells the two apart."
+    " was cut off. The next stamp will name the message void; a receipt, a witness, or what the keys signed"
+    " last tells the two apart."
 )
 _RECEIVED = re.compile(rb"^Received:(?P<text>.*\r\n(?:[ \t].*\r\n)*)", re.MULTILINE | re.IGNORECASE)
 _HEADER = rb"^%s:[ \t]*(.*?)[ \t]*\r\n"

@@ -30,6 +30,11 @@ def _as_it_is(text: bytes) -> str:
     return text.decode("utf-8", "replace")
 
 
+def as_bytes(value: object) -> bytes:
+    """A value that ought to be bytes, whatever SQLite was made to hold in its place."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One ciphertext of the vault: what it is filed under (a commitment, or a mail's SHA-256), its key."""

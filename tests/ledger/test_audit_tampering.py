@@ -6,6 +6,8 @@ import hashlib
 import shutil
 import smtplib
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -346,6 +348,44 @@ class TestJournal:
         report = copy.audited()
         assert report.discrepancies == []
         assert any("no commit followed" in remark for remark in report.remarks)
+
+
+class TestTypes:
+    """What SQLite lets somebody put in place of bytes is named, and never ends the audit."""
+
+    @pytest.mark.parametrize(
+        ("statement", "rule"),
+        [
+            ("UPDATE leaf SET state = CAST(state AS TEXT) WHERE position = 1", "leaf.type"),
+            ("UPDATE leaf SET state = 7 WHERE position = 1", "leaf.type"),
+            ("UPDATE leaf SET state = x'ff00' WHERE position = 1", "leaf.structure"),
+            ("UPDATE commits SET root = CAST(hex(root) AS TEXT) WHERE position = 0", "commit.root"),
+            ("UPDATE commits SET frontier = 'x' WHERE position = 0", "commit.root"),
+            ("UPDATE checkpoint SET note = 7", "checkpoint.unreadable"),
+            ("DELETE FROM vault_key", "vault.altered"),
+            ("DELETE FROM sealed", "vault.missing"),
+            ("DELETE FROM seen", "seen.missing"),
+            ("DELETE FROM leaf WHERE position = (SELECT MAX(position) FROM leaf)", "position.gap"),
+        ],
+    )
+    def test_another_type_or_nothing(self, copy: Copy, statement: str, rule: str) -> None:
+        """A value of another type, and rows that are gone, are named by what they lack."""
+        with copy.writing() as connection:
+            connection.execute(statement)
+        assert rule in copy.rules()
+
+    @pytest.mark.parametrize("place", ["= (SELECT MAX(position) FROM leaf)", "= 1", "> 3"])
+    def test_the_command_does_not_end_in_a_traceback(self, copy: Copy, place: str) -> None:
+        """Leaves that are gone from the file make a report and status 1, whatever rests on them."""
+        with copy.writing() as connection:
+            connection.execute(f"DELETE FROM leaf WHERE position {place}")
+        done = subprocess.run(
+            [sys.executable, "-m", "scripts.greffe", "audit", "--db", f"sqlite:///{copy.db}"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 1
+        assert "position.gap" in done.stdout
+        assert "Traceback" not in done.stderr
 
 
 def cut(connection: sqlite3.Connection) -> None:
