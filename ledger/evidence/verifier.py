@@ -724,7 +724,7 @@ def read_leaf(raw: bytes) -> dict[str, Any]:
     if len(raw) > LONGEST_LEAF_BYTES:
         raise RefusedError(f"a leaf has at most {LONGEST_LEAF_BYTES} bytes")
     leaf = read_json(raw)
-    if not isinstance(leaf, dict) or not ascii_keys(leaf):
+    if not isinstance(leaf, dict) or not (raw.isascii() or ascii_keys(leaf)):
         raise RefusedError("a leaf is a JSON object with ASCII keys")
     required = {"data", "salt", "subject", "type", "v"}
     optional: set[str] = set()
@@ -763,8 +763,8 @@ def leaf_lines(position: int, leaf: Mapping[str, Any], clear: Mapping[str, str])
         if pointer in ("/salt", "/type", "/subject", "/v"):
             continue
         shown = clear.get(value) if isinstance(value, str) else None
-        line = f"    {pointer} {json.dumps(value, ensure_ascii=False)}"
-        yield line if shown is None else f"{line} = {json.dumps(shown, ensure_ascii=False)}"
+        line = f"    {pointer} {ENCODER.encode(value)}"
+        yield line if shown is None else f"{line} = {ENCODER.encode(shown)}"
 
 
 class Tiles:
@@ -1121,10 +1121,10 @@ class Package:
         if leaf["type"] in KEPT_TYPES or position in cited:
             self.kept[position] = leaf
         for _, value in flat(leaf["data"]):
-            if isinstance(value, str) and COMMITMENT.match(value):
+            if isinstance(value, str) and value[:1] == "~" and COMMITMENT.match(value):
                 self.commitments.setdefault(value, position)
-        for line in leaf_lines(position, leaf, self.clear):
-            self.told_lines.update(line.encode("utf-8", "surrogatepass") + b"\n")
+        lines = "\n".join(leaf_lines(position, leaf, self.clear))
+        self.told_lines.update(lines.encode() + b"\n")
 
     def _from_files(self, head: Checkpoint) -> Iterator[tuple[int, bytes, Callable[[bytes], None]]]:
         found = sorted((int(match.group(1)), name) for match, name in self.named(LEAF_FILE))

@@ -16,13 +16,17 @@ from pathlib import Path
 import bagit
 import pytest
 from evidence_factory import SmallLedger, failures, files_of, rebagged, verified, written, zipped
+from log_factory import SmallLog
 from openssl_authority import OpensslAuthority, served
 
+from ledger.evidence import gather as gathering
 from ledger.evidence import verifier
 from ledger.evidence.gather import Disclosure
 from ledger.evidence.report import leaf_lines
 from ledger.log.checkpoints import Checkpoint, SignedCheckpoint
 from ledger.log.keys import Keys
+from ledger.log.merkle import leaf_hash
+from ledger.log.tiles import width_at
 from ledger.log.tokens import Authority
 
 
@@ -539,3 +543,50 @@ def _with(content, **changes):
     from dataclasses import replace  # noqa: PLC0415
 
     return replace(content, **changes)
+
+
+class TestMany:
+    """Packages of very many leaves hold them in bundles, proved by tiles."""
+
+    @pytest.fixture
+    def bundled(self, small, monkeypatch):
+        monkeypatch.setattr(gathering, "PROVED_ONE_BY_ONE", 0)
+        return small.package()
+
+    def test_they_are_accepted(self, bundled, judge):
+        """The same checks pass."""
+        assert judge(bundled) == []
+        assert not any("/leaves/" in name or "/proofs/" in name for name in files_of(bundled))
+
+    @pytest.mark.parametrize("what", ["leaf", "order", "tile", "position", "end"])
+    def test_an_alteration_is_named(self, bundled, judge, small, what):
+        """A changed leaf, position, order or tile is refused, though the package is signed again."""
+        files = files_of(bundled)
+        bundle, tile = "data/bundles/000000.txt", "data/tiles/0/0"
+        lines = files[bundle].split(b"\n")
+        files |= {
+            "leaf": {bundle: files[bundle].replace(b'"3600"', b'"3601"', 1)},
+            "order": {bundle: b"\n".join([lines[1], lines[0], *lines[2:]])},
+            "tile": {tile: files[tile][::-1]},
+            "position": {bundle: files[bundle].replace(b"\n5 ", b"\n6 ", 1)},
+            "end": {bundle: files[bundle].removesuffix(b"\n")},
+        }[what]
+        assert any(row.startswith("leaves: ") for row in judge(rebagged(files, small.keys)))
+
+    @pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 511, 65_536, 65_537, 70_000])
+    def test_tiles_of_any_size(self, size):
+        """The verifier's own reading of tiles finds each leaf, and no other, in trees at the edges of tiles."""
+        log = SmallLog().add(*(b"%d" % at for at in range(size)))
+        for position in sorted({0, size // 2, size - 1}):
+            wanted = {(level, position >> 8 * (level + 1)) for level in range(8)}
+            wanted |= {(level, size >> 8 * (level + 1)) for level in range(8)}
+            tiles = {place: log.tile(*place) for place in wanted if width_at(size, *place)}
+            head = verifier.Checkpoint(log.origin, size, log.tree.root(size), verifier.Note("", ()), b"")
+            read = verifier.Tiles(head, tiles)
+            read.check(position, leaf_hash(b"%d" % position))
+            with pytest.raises(verifier.RefusedError):
+                read.check(position, leaf_hash(b"other"))
+            for place, joined in tiles.items():
+                altered = {**tiles, place: joined[:-1] + bytes([joined[-1] ^ 1])}
+                with pytest.raises(verifier.RefusedError):
+                    verifier.Tiles(head, altered)
