@@ -1067,6 +1067,14 @@ class Package:
                 if at < size and (key.name, key.key_id) in bearers:
                     which = f"the key {key.key_id.hex()}, retired at {at}"
                     problems.append(f"the checkpoint of {size} leaves is signed by {which}")
+        signing = {
+            (line.name, line.key_id) for line in Note.parse(self.archive.read(MANIFEST_NOTE)).signatures
+        }
+        problems += [
+            f"the package is signed by the key {key.key_id.hex()}, which leaf {retired[key.text]} retires"
+            for key in self.keys
+            if key.text in retired and (key.name, key.key_id) in signing
+        ]
         self.findings.judge(
             "retired keys", problems, f"no checkpoint is signed by one of {len(retired)} retired keys"
         )
