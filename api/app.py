@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import asking, pages, probes, problems, proof, recording
+from api import asking, evidence, pages, probes, problems, proof, recording
 from api.problems import Problem
 from api.runtime import Runtime, open_access
 from api.schemas import fact_components
@@ -57,7 +57,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         shared: Services = app.state.services
         runtime.recorder.on_commit.append(lambda _size: shared.metrics.commits.inc())
     problems.install(app)
-    for module in (recording, asking, proof, probes, pages):
+    for module in (recording, evidence, asking, proof, probes, pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=str(resources.files("api") / "static")), name="static")
     app.add_middleware(SecurityHeaders)

@@ -5,17 +5,26 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
+from fastapi import APIRouter, Path, Query, Response
+
+from api.documented import problems
 from api.runtime import Runtime, keys_path
+from api.schemas import SUBJECT_PATTERN
+from api.services import Reader, ServicesOf, check_subject
 from ledger.clock.servers import journal_of
 from ledger.contract.finding import PRIMARY, Readings
 from ledger.errors import NotRecordedError
-from ledger.evidence.gather import Disclosure, Request, gather
+from ledger.evidence.gather import Disclosure, Extent, Request, gather
 from ledger.evidence.package import write
+from ledger.instants import RFC3339_PATTERN, parse_instant
 from ledger.log.keys import Keys
 from ledger.log.tokens import Authority
 from projections.explanation import concluded
+
+router = APIRouter()
+_ZIP = "application/zip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +72,29 @@ def write_evidence(runtime: Runtime, asked: Asked, target: BinaryIO, *, mail: st
     write(content, target, Keys.open(folder, origin), authority)
 
 
-def evidence(runtime: Runtime, asked: Asked) -> bytes:
-    """The bytes of the package that is asked for; raises as ``write_evidence`` does."""
+@router.get(
+    "/v1/subjects/{subject:path}/evidence",
+    tags=["proof"],
+    operation_id="evidence",
+    response_class=Response,
+    responses={
+        200: {"description": "An evidence package (greffe verify)", "content": {_ZIP: {}}},
+        **problems(401, 403, 404, 422),
+    },
+)
+def evidence(
+    shared: ServicesOf,
+    calling: Reader,
+    subject: Annotated[str, Path(pattern=SUBJECT_PATTERN, max_length=515, examples=["ACC-1/reserve/R-1"])],
+    as_of: Annotated[
+        str | None,
+        Query(pattern=RFC3339_PATTERN, description="The instant of the conclusions; now without it."),
+    ] = None,
+    disclose: Annotated[Extent, Query(description="Which personal values stand in it in clear.")] = "none",
+) -> Response:
+    """A package that proves what the ledger says of a subject or an account, offline."""
+    check_subject(calling, subject)
+    instant = None if as_of is None else parse_instant(as_of)
     target = io.BytesIO()
-    write_evidence(runtime, asked, target)
-    return target.getvalue()
+    write_evidence(shared.runtime, Asked(subject, instant, disclosure=Disclosure(disclose)), target)
+    return Response(target.getvalue(), media_type=_ZIP)
