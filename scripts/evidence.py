@@ -16,6 +16,7 @@ from api.settings import Settings
 from ledger.errors import WrongCallError
 from ledger.evidence import verifier
 from ledger.evidence.gather import Disclosure, Extent
+from ledger.evidence.retelling import retell
 from ledger.log.tokens import Authority
 from scripts.options import AsJson, AsOf, Db, KnownAt, Mail, Reading, instant, ledger_address, readings
 
@@ -102,6 +103,8 @@ def verify(
     found = verifier.verify(
         file, pinned=key or [], authorities=roots or None, extra={verifier.ML_DSA_44: ml_dsa_44_verifies}
     )
+    if found.accepted:
+        retell(file, found)
     typer.echo(verifier.told(found, as_json=as_json))
     if not found.accepted:
         raise typer.Exit(CHECK_FAILED)

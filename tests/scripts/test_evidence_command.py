@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from evidence_factory import SmallLedger, files_of
+from evidence_factory import SmallLedger, files_of, rebagged
 from typer.testing import CliRunner
 
 from scripts.greffe import app
@@ -41,6 +41,8 @@ def test_a_package_is_made_and_verified(small, wanted, tmp_path, subject):
     answer = json.loads(run("verify", path, "--key", small.key, "--json").stdout)
     assert answer["accepted"]
     assert not any("ML-DSA" in row["sentence"] for row in answer["checks"] if row["result"] == "not checked")
+    again = [row["result"] for row in answer["checks"] if row["name"] == "report made again"]
+    assert again == ["ok"] * 4
     files = files_of(path.read_bytes())
     conclusions = json.loads(files["data/conclusions.json"])["conclusions"]
     assert any(row["rule"] == "reserve_standing" and row["quotations"][0]["text"] for row in conclusions)
@@ -61,6 +63,26 @@ def test_the_same_package_by_the_verifier_alone(wanted, tmp_path):
     path.write_bytes(data.replace(b"a@client.example", b"b@client.example"))
     assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 1
     assert "REFUSED" in run("verify", path, status=1).stdout
+
+
+def test_a_report_in_other_words(small, wanted, tmp_path):
+    """A PDF, or a sentence of the text, that the contents do not give is told, even signed by the ledger itself."""
+    path = tmp_path / "package.zip"
+    run("evidence", "ACC-1", *wanted, "-o", path)
+    files = files_of(path.read_bytes())
+    files["data/report/report.fr.pdf"] += b"%"
+    files["data/report/report.en.txt"] = files["data/report/report.en.txt"].replace(b"Ledger:", b"Record:")
+    path.write_bytes(rebagged(files, small.keys))
+    answer = json.loads(run("verify", path, "--json").stdout)
+    told = {
+        row["sentence"].split()[0]: row["result"]
+        for row in answer["checks"]
+        if row["name"] == "report made again"
+    }
+    assert sorted(name for name, result in told.items() if result == "not checked") == [
+        "data/report/report.en.txt",
+        "data/report/report.fr.pdf",
+    ]
 
 
 @pytest.mark.parametrize(
