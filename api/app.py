@@ -57,6 +57,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         shared: Services = app.state.services
         runtime.recorder.on_commit.append(lambda _size: shared.metrics.commits.inc())
     problems.install(app)
+    app.add_exception_handler(HTTPStatus.NOT_FOUND, pages.missing_page)
     for module in (recording, evidence, asking, proof, probes, pages):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(directory=str(resources.files("api") / "static")), name="static")

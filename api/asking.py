@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -12,67 +11,35 @@ from fastapi import APIRouter, Path, Query, Response
 from api.calendar import MEDIA_TYPE, calendar_of
 from api.documented import problems
 from api.facts import clear_facts
-from api.schemas import (
-    ACCOUNT_PATTERN,
-    SUBJECT_PATTERN,
-    AccountsAnswer,
-    Answer,
-    Explanation,
-    LogPage,
-    SubjectAnswer,
+from api.parameters import (
+    LARGEST_PAGE,
+    Account,
+    After,
+    AsOf,
+    KnownAt,
+    Limit,
+    OnlyKnown,
+    ReadingChoices,
+    Subject,
+    instant_of,
+    readings_of,
 )
+from api.schemas import AccountsAnswer, Answer, Explanation, LogPage, SubjectAnswer
 from api.services import Auditor, Reader, ServicesOf, check_account, check_subject
-from ledger.contract.finding import Readings
-from ledger.contract.readings import check
 from ledger.errors import NotRecordedError
 from ledger.facts.catalogue import COMMON, account_of
-from ledger.instants import RFC3339_PATTERN, parse_instant
+from ledger.instants import parse_instant
 from ledger.log.merkle import leaf_hash
 from projections import PROJECTIONS
 from projections.deadlines import DEADLINES
 from projections.everywhere import everywhere
 
-router = APIRouter()
-LARGEST_PAGE = 1000
+router = APIRouter(dependencies=[OnlyKnown])
 _LARGEST_POSITION = 2**62
-
-AsOf = Annotated[
-    str | None,
-    Query(
-        pattern=RFC3339_PATTERN, description="Facts with a later legal time are left out; without it, now."
-    ),
-]
-KnownAt = Annotated[
-    str | None,
-    Query(
-        pattern=RFC3339_PATTERN,
-        description="Only what was recorded before the first commit stamped after it.",
-    ),
-]
-ReadingChoices = Annotated[
-    list[str],
-    Query(
-        alias="reading", description="A reading other than the primary one, such as R2=2.", examples=["R2=2"]
-    ),
-]
-Account = Annotated[str, Path(pattern=ACCOUNT_PATTERN, examples=["ACC-1"])]
-Subject = Annotated[str, Path(pattern=SUBJECT_PATTERN, max_length=515, examples=["ACC-1/invoice/F-2021-06"])]
 
 
 def _json(answer: object) -> Response:
     return Response(orjson.dumps(answer), media_type="application/json")
-
-
-def instant_of(given: str | None) -> datetime | None:
-    """An instant of the query, in UTC."""
-    return None if given is None else parse_instant(given)
-
-
-def readings_of(choices: list[str]) -> Readings:
-    """The readings chosen in the query, each of the register."""
-    readings = Readings.parse(choices)
-    check(readings)
-    return readings
 
 
 @router.get(
@@ -80,7 +47,7 @@ def readings_of(choices: list[str]) -> Readings:
     tags=["answers"],
     operation_id="list_accounts",
     response_class=Response,
-    responses={200: {"model": AccountsAnswer}, **problems(401, 403)},
+    responses={200: {"model": AccountsAnswer}, **problems(401, 403, 422)},
 )
 def list_accounts(shared: ServicesOf, calling: Reader) -> Response:
     """The accounts that the caller may read, by name."""
@@ -158,7 +125,7 @@ def weigh_readings(
     response_class=Response,
     responses={200: {"model": Answer}, **problems(401, 403, 404, 422)},
 )
-def ask(  # noqa: PLR0913, PLR0917 - one for each parameter of the call
+def ask(
     shared: ServicesOf,
     calling: Reader,
     account: Account,
@@ -166,8 +133,8 @@ def ask(  # noqa: PLR0913, PLR0917 - one for each parameter of the call
     as_of: AsOf = None,
     known_at: KnownAt = None,
     reading: ReadingChoices = [],  # noqa: B006 - FastAPI copies defaults
-    limit: Annotated[int | None, Query(ge=1, le=LARGEST_PAGE, description="rows at most")] = None,
-    after: Annotated[str | None, Query(max_length=1024, description="only rows after this one")] = None,
+    limit: Limit = None,
+    after: After = None,
 ) -> Response:
     """What the contract makes of an account's facts, as of an instant, with reasons.
 
@@ -243,9 +210,23 @@ def read_log(
     shared: ServicesOf,
     _calling: Auditor,
     after: Annotated[
-        int, Query(ge=-1, le=_LARGEST_POSITION, description="the last position already read")
+        int,
+        Query(
+            ge=-1,
+            le=_LARGEST_POSITION,
+            description="the last position already read",
+            openapi_examples={"from the first": {"value": -1}, "from the hundredth": {"value": 98}},
+        ),
     ] = -1,
-    limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="leaves at most")] = 100,
+    limit: Annotated[
+        int,
+        Query(
+            ge=1,
+            le=LARGEST_PAGE,
+            description="leaves at most",
+            openapi_examples={"a short page": {"value": 50}},
+        ),
+    ] = 100,
 ) -> Response:
     """The log itself, leaf by leaf, stamps included; for auditors."""
     record = shared.runtime.record

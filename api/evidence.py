@@ -7,23 +7,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, BinaryIO
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from api.documented import problems
+from api.parameters import AsOf, OnlyKnown, Subject, instant_of
 from api.runtime import Runtime, keys_path
-from api.schemas import SUBJECT_PATTERN
 from api.services import Reader, ServicesOf, check_subject
 from ledger.clock.servers import journal_of
 from ledger.contract.finding import PRIMARY, Readings
 from ledger.errors import NotRecordedError
 from ledger.evidence.gather import Disclosure, Extent, Request, gather
 from ledger.evidence.package import write
-from ledger.instants import RFC3339_PATTERN, parse_instant
 from ledger.log.keys import Keys
 from ledger.log.tokens import Authority
 from projections.explanation import concluded
 
-router = APIRouter()
+router = APIRouter(dependencies=[OnlyKnown])
 _ZIP = "application/zip"
 
 
@@ -85,16 +84,19 @@ def write_evidence(runtime: Runtime, asked: Asked, target: BinaryIO, *, mail: st
 def evidence(
     shared: ServicesOf,
     calling: Reader,
-    subject: Annotated[str, Path(pattern=SUBJECT_PATTERN, max_length=515, examples=["ACC-1/reserve/R-1"])],
-    as_of: Annotated[
-        str | None,
-        Query(pattern=RFC3339_PATTERN, description="The instant of the conclusions; now without it."),
-    ] = None,
-    disclose: Annotated[Extent, Query(description="Which personal values stand in it in clear.")] = "none",
+    subject: Subject,
+    as_of: AsOf = None,
+    disclose: Annotated[
+        Extent,
+        Query(
+            description="Which personal values stand in it in clear.",
+            openapi_examples={"what an invoice needs": {"value": "billing"}},
+        ),
+    ] = "none",
 ) -> Response:
     """A package that proves what the ledger says of a subject or an account, offline."""
     check_subject(calling, subject)
-    instant = None if as_of is None else parse_instant(as_of)
     target = io.BytesIO()
-    write_evidence(shared.runtime, Asked(subject, instant, disclosure=Disclosure(disclose)), target)
+    asked = Asked(subject, instant_of(as_of), disclosure=Disclosure(disclose))
+    write_evidence(shared.runtime, asked, target)
     return Response(target.getvalue(), media_type=_ZIP)

@@ -16,8 +16,8 @@ from markupsafe import Markup
 from api import words
 from api.access import SESSION_HOURS, Caller
 from api.facts import clear_facts
-from api.problems import KINDS
-from api.services import SESSION_COOKIE, Services, ServicesOf
+from api.problems import KINDS, of_http
+from api.services import SESSION_COOKIE, Services, ServicesOf, services
 from ledger import instants
 from ledger.contract.finding import Readings
 from ledger.contract.readings import check
@@ -49,6 +49,7 @@ def _templates() -> Environment:
         numbered=numbered,
         columns=words.columns,
         words_of=words.TABS.__getitem__,
+        REMARKS=words.REMARKS,
         label=words.label,
         LINES=_LINES_BEFORE_FOLDING,
     )
@@ -282,6 +283,14 @@ def subject_page(shared: ServicesOf, calling: Visitor, subject: str, as_of: str 
         trouble=trouble,
         as_of=as_of,
     )
+
+
+async def missing_page(request: Request, error: Exception) -> Response:
+    """A path that leads nowhere: a page for a browser, a problem for a program."""
+    if "text/html" not in request.headers.get("accept", "") or request.url.path.startswith("/v1/"):
+        return await of_http(request, error)
+    detail = f"There is no page {request.url.path}."
+    return _page("message.html", services(request), 404, title="No such page", kind="error", detail=detail)
 
 
 @router.get("/docs")

@@ -199,7 +199,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(GreffeError, _of_greffe)
     app.add_exception_handler(RefusedError, _of_edge)
     app.add_exception_handler(RequestValidationError, _of_parameters)
-    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(Exception, _of_failure)
 
 
@@ -222,7 +222,8 @@ async def _of_parameters(_request: Request, error: Exception) -> Response:
     return problem(KINDS["wrong-call"], f"{flaws[0].field}: {flaws[0].message}", flaws=flaws)
 
 
-async def _of_http(_request: Request, error: Exception) -> Response:
+async def of_http(_request: Request, error: Exception) -> Response:
+    """What the framework refuses by itself, such as a path that leads nowhere."""
     assert isinstance(error, HTTPException)  # noqa: S101 - how the handler was entered
     status = HTTPStatus(error.status_code)
     detail = status.description or str(error.detail)

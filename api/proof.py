@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from api.documented import problems
+from api.parameters import OnlyKnown
 from api.services import Auditor, Reader, ServicesOf
 from ledger.errors import NotRecordedError, ProofError, WrongCallError
 from ledger.log.checkpoints import LARGEST_SIZE, SignedCheckpoint
@@ -15,7 +16,7 @@ from ledger.log.proofs import ConsistencyProof, InclusionProof
 from ledger.log.tiles import TILE_WIDTH, TileName, Tree, width_at
 from ledger.store import Record
 
-router = APIRouter(tags=["proof"])
+router = APIRouter(tags=["proof"], dependencies=[OnlyKnown])
 _TEXT = "text/plain; charset=utf-8"
 _BYTES = "application/octet-stream"
 
@@ -52,7 +53,7 @@ def inclusion(tree: Tree, position: int, signed: SignedCheckpoint) -> InclusionP
     response_class=Response,
     responses={
         200: {"description": "A C2SP checkpoint, signed", "content": {"text/plain": {}}},
-        **problems(404),
+        **problems(404, 422),
     },
 )
 def checkpoint(shared: ServicesOf) -> Response:

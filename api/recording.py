@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from api.access import Caller
 from api.documented import problems
+from api.parameters import OnlyKnown
 from api.problems import RefusedError, of_error
 from api.proof import inclusion, signed_of
 from api.schemas import MEDIA_TYPES, Receipts, fact_request
@@ -21,7 +22,7 @@ from ledger.errors import ClockUnavailableError, GreffeError
 from ledger.facts.envelope import Draft, parse_request
 from ledger.recorder import Receipt, Recorder
 
-router = APIRouter(tags=["facts"])
+router = APIRouter(tags=["facts"], dependencies=[OnlyKnown])
 _PARSED_ON_THE_LOOP_BYTES = 32 * 1024
 """A body up to this size is parsed at once; a larger one in a thread, so that nobody else waits for it."""
 

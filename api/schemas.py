@@ -22,6 +22,7 @@ FACT = "Fact"
 MEDIA_TYPES = ("application/cloudevents+json", "application/cloudevents-batch+json", "application/json")
 ACCOUNT_PATTERN = f"^{SEGMENT}$"
 SUBJECT_PATTERN = f"^{SEGMENT}(/{SEGMENT}){{0,3}}$"
+LONGEST_SUBJECT = 515
 _PLAIN_PATTERN = r"^[\x21-\x7e]{1,256}$"
 
 

@@ -25,6 +25,11 @@ TABS: dict[str, tuple[str, str]] = {
 
 PAGED = frozenset({"acceptance", "timeline", "notifications", "invoices"})
 
+REMARKS: dict[str, str] = {
+    "usage": "Indicative: what the meters said at the public tariff; the invoice binds (art. 15.3).",
+}
+"""What is said before an answer, whatever is in it."""
+
 _FRENCH: dict[str, str] = {
     "none": "aucun",
     "incomplete": "dossier incomplet",

@@ -50,7 +50,7 @@ class Page:
     def cut(self, result: Any) -> tuple[Any, str | None]:  # noqa: ANN401 - any JSON shape
         """The rows of the page, and the ``after`` of the next one when there is one."""
         if self.name == DELIVERIES:
-            return result, result.get("next")
+            return result, result.pop("next", None)
         if self.limit is None or len(result) <= self.limit:
             return result, None
         rows = result[: self.limit]

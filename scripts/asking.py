@@ -24,7 +24,7 @@ def _answers(db: str | None) -> Iterator[Answers]:
         yield runtime.answers
 
 
-def query(  # noqa: PLR0913, PLR0917 - the options of the interface
+def query(
     name: Annotated[str, typer.Argument(help="A projection: contract, acceptance, invoices, balance, …")],
     account: Annotated[
         str | None, typer.Argument(help="The account; left out, every account is asked.")

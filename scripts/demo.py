@@ -9,6 +9,7 @@ so the same year is told each time.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -265,29 +266,23 @@ _QUESTIONS = (
     ("Was everybody validly notified?", "notifications", "2026-06-25T00:00:00Z"),
     ("What would be billed for the last month?", "usage", "2026-07-01T02:00:00Z"),
 )
-_LAST_ROWS = 6
-_WIDTH = 150
-"""A row of an invoice needs room; a narrower terminal wraps it."""
+_LAST_ROWS = 12
+"""A year has more days than a screen has lines."""
+_WIDTH = 160
+"""Columns where no terminal says how many it has, such as in a file."""
 
 
 def show(answers: Answers) -> None:
     """Print what the ledger concluded from the year, and why."""
-    console = Console(width=max(Console().width, _WIDTH))
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _WIDTH
     for title, name, as_of in _QUESTIONS:
         console.rule(f"[bold]{title}[/]", align="left")
         answer = answers.ask(name, ACCOUNT, as_of=instants.parse_instant(as_of))
-        tables.show_answer(console, name, _shortened(answer))
+        tables.show_answer(console, name, answer, last=_LAST_ROWS)
     console.print("\nEvery conclusion carries its rule, article, readings and facts:", style="italic")
     answer = answers.explain(
         f"{ACCOUNT}/invoice/F-2025-11", as_of=instants.parse_instant("2026-01-01T00:00:00Z")
     )
     tables.show_explanation(console, answer)
-
-
-def _shortened(answer: dict[str, Any]) -> dict[str, Any]:
-    """The last rows of each list: a year has more days than a screen has lines."""
-    result = answer["result"]
-    if isinstance(result, list):
-        return {**answer, "result": result[-_LAST_ROWS:]}
-    cut = {key: value[-_LAST_ROWS:] if isinstance(value, list) else value for key, value in result.items()}
-    return {**answer, "result": cut}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
+from api.words import REMARKS
+
 _LONGEST_CELL = 60
+_ANY_WIDTH = 10_000
 _COLUMNS = {
     # what a terminal has room for; --json has everything
     "acceptance.deliveries": ("subject", "entry", "resource_id", "from", "final_after", "status"),
@@ -74,8 +78,8 @@ def why(conclusion: Mapping[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def show_answer(console: Console, name: str, answer: Mapping[str, Any]) -> None:
-    """An answer of a projection: what it is about, then its rows."""
+def show_answer(console: Console, name: str, answer: Mapping[str, Any], *, last: int | None = None) -> None:
+    """An answer of a projection: what it is about, then its rows, or the ``last`` of each list."""
     source = " (host's clock)" if answer["as_of_source"] == "host" else ""
     known = f", known at {answer['known_at']}" if answer["known_at"] else ""
     console.print(
@@ -83,10 +87,19 @@ def show_answer(console: Console, name: str, answer: Mapping[str, Any]) -> None:
         f" as of {answer['as_of']}{source}{known} · terms {answer['terms']} · clock {answer['clock']}",
         highlight=False,
     )
+    if name in REMARKS:
+        console.print(REMARKS[name], style="italic")
     result = answer["result"]
     groups = [("", result)] if isinstance(result, list) else _groups(result)
     for title, rows in groups:
-        _show_rows(console, title, rows, f"{name}.{title}" if title else name)
+        key = f"{name}.{title}" if title else name
+        if last is not None and isinstance(rows, list) and len(rows) > last:
+            console.print(f"the last {last} of {len(rows)} rows:", style="italic")
+            _show_rows(console, title, rows[-last:], key)
+        else:
+            _show_rows(console, title, rows, key)
+    if answer.get("next"):
+        console.print(f"more rows: --after {escape(str(answer['next']))}", style="italic", soft_wrap=True)
 
 
 def _groups(result: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -109,16 +122,38 @@ def _show_rows(console: Console, title: str, rows: Any, key: str) -> None:  # no
     if not rows:
         console.print(f"{title or 'nothing'}: none")
         return
-    explained = _EXPLAINED.get(key)
     told = list(dict.fromkeys(column for row in rows for column in row))
     columns = [column for column in _COLUMNS.get(key, told) if column in told]
-    table = Table(
-        *columns, *(["why"] if explained else []), title=title or None, title_justify="left", box=SIMPLE
-    )
-    for row in rows:
-        reasons = [escape(why(row[explained]))] if explained else []
-        table.add_row(*(escape(brief(row.get(column))) for column in columns), *reasons)
-    console.print(table)
+    cells = [[escape(brief(row.get(column))) for column in columns] for row in rows]
+    explained = _EXPLAINED.get(key)
+    reasons = [escape(why(row[explained])) for row in rows] if explained else []
+    explained_cells = [[*line, *reasons[place : place + 1]] for place, line in enumerate(cells)]
+    explained_columns = [*columns, *(["why"] if explained else [])]
+    if _is_printed(console, title, explained_columns, explained_cells):
+        return
+    if _is_printed(console, title, columns, cells):
+        for line, reason in zip(cells, reasons, strict=True):
+            console.print(f"  [bold]{line[0]}[/]: {reason}", highlight=False, soft_wrap=True)
+        return
+    if title:
+        console.print(title, style="italic")
+    for line in explained_cells:
+        table = Table(box=SIMPLE, show_header=False)
+        for pair in zip(explained_columns, line, strict=True):
+            table.add_row(*pair)
+        console.print(table)
+
+
+def _is_printed(console: Console, title: str, columns: Sequence[str], lines: Iterable[Sequence[str]]) -> bool:
+    """Print lines side by side; not when the terminal is too narrow for it and would cut words."""
+    table = Table(*columns, title=title or None, title_justify="left", box=SIMPLE)
+    for line in lines:
+        table.add_row(*line)
+    unbounded = console.options.update(max_width=_ANY_WIDTH)
+    fits = Measurement.get(console, unbounded, table).minimum <= console.width
+    if fits:
+        console.print(table)
+    return fits
 
 
 def _flat(node: Mapping[str, Any], before: str = "") -> Iterable[tuple[str, Any]]:

@@ -156,3 +156,12 @@ class TestLink:
         policy = two_accounts.client.get("/").headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
+
+    def test_a_path_that_leads_nowhere(self, two_accounts: Served) -> None:
+        """A browser is answered by a page, a program by a problem; both with 404."""
+        page = two_accounts.client.get("/nowhere", headers={"Accept": "text/html,*/*"})
+        assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert "no page /nowhere" in page.text
+        for path, accept in (("/nowhere", "*/*"), ("/v1/nowhere", "text/html")):
+            told = two_accounts.client.get(path, headers={"Accept": accept})
+            assert (told.status_code, told.headers["content-type"]) == (404, "application/problem+json")

@@ -182,6 +182,49 @@ class TestAnswers:
         answer = served.client.get(path)
         assert (answer.status_code, answer.headers["content-type"]) == (status, PROBLEM)
 
+    @pytest.mark.parametrize(
+        ("path", "named"),
+        [
+            ("/v1/accounts/ACC-1/contract?asof=2021-06-01T00:00:00Z", ["/query/asof", "as_of", "known_at"]),
+            ("/v1/accounts/ACC-1/deadlines.ics?known_at=2021-06-01T00:00:00Z", ["/query/known_at", "as_of"]),
+            ("/v1/subjects/ACC-1?as_of=2021-06-01T00:00:00Z", ["/query/as_of", "it has none"]),
+            ("/v1/accounts?limit=3&page=2", ["/query/limit"]),
+            ("/v1/facts?before=3", ["/query/before", "after, limit"]),
+            ("/v1/proofs/consistency?old=1&new=2", ["/query/new", "old"]),
+            ("/checkpoint?size=2", ["/query/size", "it has none"]),
+        ],
+    )
+    def test_a_parameter_that_a_call_does_not_have(self, served: Served, path: str, named: list[str]) -> None:
+        """An unknown parameter is not passed over: the problem names it, and those that the call has."""
+        served.post(opened("ACC-1"))
+        answer = served.client.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
+        assert all(word in answer.json()["detail"] for word in named)
+
+    def test_recording_has_one_parameter(self, served: Served) -> None:
+        """A fact posted with a mistyped parameter is not recorded."""
+        assert served.client.post("/v1/facts?proofs=true", json=opened("ACC-1")).status_code == 422
+        assert served.client.get("/v1/facts").json()["size"] == 0
+
+    @pytest.mark.parametrize(
+        ("path", "words"),
+        [
+            ("/v1/accounts/ACC-1/contract?as_of=yesterday", "'yesterday' is not an RFC 3339 instant with an"),
+            (
+                "/v1/deadlines?known_at=2021-06-01T09:00:00",
+                "is not an RFC 3339 instant with an offset, such as",
+            ),
+            ("/v1/accounts/ACC-1/contract?as_of={x}%25", "'{x}%' is not an RFC 3339 instant"),
+            ("/v1/accounts/a@b/contract", "'a@b' is not the name of an account"),
+            ("/v1/subjects/a@b", "'a@b' is not a subject"),
+        ],
+    )
+    def test_what_a_parameter_should_be_is_said_in_words(self, served: Served, path: str, words: str) -> None:
+        """A wrong value is told in words, not as a regular expression."""
+        detail = served.client.get(path).json()["detail"]
+        assert words in detail
+        assert "^" not in detail
+
     def test_the_envelope_says_whose_clock_gave_as_of(self, served: Served) -> None:
         """Without as_of the host's clock answers, and says so."""
         served.post(opened("ACC-1"))

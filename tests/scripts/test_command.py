@@ -233,6 +233,18 @@ class TestAnswers:
         rows = json.loads(run("readings", "ACC-1", "--db", told, "--json").stdout)["result"]
         assert {"reading", "option", "conclusions", "euros"} <= rows[0].keys()
 
+    def test_a_narrow_terminal_loses_nothing(self, told, monkeypatch):
+        """Where the columns do not fit side by side, each row stands by itself, and no word is cut."""
+        monkeypatch.setenv("COLUMNS", "60")
+        narrow = run("query", "obligations", "ACC-1", "--db", told).stdout
+        rows = json.loads(run("query", "obligations", "ACC-1", "--db", told, "--json").stdout)["result"]
+        assert narrow.count("act_by") == len(rows) > 0
+        assert all(row["article"] in narrow and row["status"]["value"] in narrow for row in rows)
+
+    def test_usage_says_that_it_is_indicative(self, told):
+        """What the meters said never passes for what is owed."""
+        assert "the invoice binds" in run("query", "usage", "ACC-1", "--db", told).stdout
+
     def test_a_folder_of_terms_that_is_none(self, told, monkeypatch):
         """A GREFFE_TERMS that names no folder is a wrong call, said in a sentence."""
         monkeypatch.setenv("GREFFE_TERMS", "/nowhere/at/all")
@@ -307,6 +319,7 @@ class TestDemo:
         db = f"sqlite:///{tmp_path / 'demo.db'}"
         first = run("demo", "--db", db).stdout
         assert run("demo", "--db", db).stdout == first
+        assert "the last 12 of " in first, "a list that is cut says so"
 
         def ask(name, as_of):
             return json.loads(run("query", name, "ACC-DEMO", "--as-of", as_of, "--db", db, "--json").stdout)[
