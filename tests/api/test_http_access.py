@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Served, consumption, event, opened
+from served import Served, consumption, event, opened
 
 from api.access import Access
 from ledger.errors import NotRecordedError, WrongCallError

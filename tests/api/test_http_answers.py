@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Served, event, opened
 from icalendar import Calendar
+from served import Served, event, opened
 
 from projections import PROJECTIONS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Served, consumption, opened
+from served import Served, consumption, opened
 
 from ledger.evidence import verifier
 

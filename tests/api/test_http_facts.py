@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import orjson
 import pytest
-from conftest import Served, consumption, event, opened, serve_in_thread
+from served import Served, consumption, event, opened, serve_in_thread
 
 from api.runtime import Runtime
 from ledger.clock.simulated import SimulatedClock

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Served, consumption, opened
+from served import Served, consumption, opened
 
 from ledger.log.checkpoints import SignedCheckpoint
 from ledger.log.merkle import leaf_hash

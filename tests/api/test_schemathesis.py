@@ -8,7 +8,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from conftest import Served, consumption, opened
+from served import Served, consumption, opened
 
 CHECKS = (
     "not_a_server_error",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import consumption, opened
+from served import consumption, opened
 
 KEY = "k" * 43
 _CODE = """
