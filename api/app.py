@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import asking, evidence, pages, probes, problems, proof, recording
+from api.documented import show_answers
 from api.problems import Problem
 from api.runtime import Runtime, open_access
 from api.schemas import fact_components
@@ -78,6 +79,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         components.update(problem.pop("$defs"))
         components["Problem"] = problem
         _only_problems(schema)
+        show_answers(schema)
         app.openapi_schema = schema
     return app.openapi_schema
 

@@ -20,7 +20,7 @@ router = APIRouter(tags=["proof"], dependencies=[OnlyKnown])
 _TEXT = "text/plain; charset=utf-8"
 _BYTES = "application/octet-stream"
 
-Position = Annotated[int, Path(ge=0, le=LARGEST_SIZE, description="0-based index of the leaf")]
+Position = Annotated[int, Path(ge=0, le=LARGEST_SIZE, description="0-based index of the leaf", examples=[1])]
 
 
 def signed_of(record: Record) -> SignedCheckpoint:
@@ -127,7 +127,15 @@ def inclusion_proof(shared: ServicesOf, _calling: Reader, position: Position) ->
 def consistency_proof(
     shared: ServicesOf,
     _calling: Reader,
-    old: Annotated[int, Query(ge=0, le=LARGEST_SIZE, description="the size of the older tree")],
+    old: Annotated[
+        int,
+        Query(
+            ge=0,
+            le=LARGEST_SIZE,
+            description="the size of the older tree",
+            openapi_examples={"after two leaves": {"value": 2}},
+        ),
+    ],
 ) -> Response:
     """The proof that the newest signed checkpoint continues an older tree."""
     record = shared.runtime.record

@@ -55,7 +55,13 @@ async def record_facts(
     request: Request,
     shared: ServicesOf,
     calling: Writer,
-    proof: Annotated[bool, Query(description="add to each receipt its .tlog-proof")] = False,  # noqa: FBT002
+    proof: Annotated[  # noqa: FBT002
+        bool,
+        Query(
+            description="add to each receipt its .tlog-proof",
+            openapi_examples={"with proofs": {"value": True}},
+        ),
+    ] = False,
 ) -> Response:
     """Record one fact or a batch, whole or not at all; safe to repeat.
 
