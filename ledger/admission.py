@@ -3,46 +3,70 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
 import orjson
-from eventsourcing.persistence import StoredEvent
 
 from ledger.errors import ConflictingFactError, Flaw
 from ledger.facts.catalogue import COMMON, Opening, account_of
-from ledger.facts.envelope import Draft, encode, new_salt
-from ledger.store.sqlite import Writing
+from ledger.facts.envelope import Draft
+from ledger.log.merkle import leaf_hash
+from ledger.store.sqlite import Leaf, Writing, seen_key
 
 
 @dataclass(slots=True)
 class NewFact:
-    """A fact on its way into the log: final bytes, and where it will stand in its subject's stream."""
+    """A fact on its way into the log: final bytes and their hash, and where it will stand in its stream."""
 
     draft: Draft
     version: int
-    content: dict[str, Any]
+    key: int
     leaf: bytes
+    hashed: bytes
 
-    def event(self) -> StoredEvent:
-        """The library's event of it."""
-        return StoredEvent(self.draft.subject, self.version, self.draft.type.name, self.leaf)
+    def as_leaf(self) -> Leaf:
+        """What the log appends."""
+        draft = self.draft
+        return Leaf(draft.subject, self.version, draft.type.name, self.leaf, self.hashed, self.key)
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What one request would change, until its last fact has passed."""
+
+    new: list[NewFact] = field(default_factory=list)
+    places: dict[tuple[str, str], int] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+    attributed: dict[str, str] = field(default_factory=dict)
 
 
 class Admission:
     """Requests as they are admitted into one commit, under the writer's lock.
 
     Each request is admitted whole or leaves no trace: what it would change is kept apart until its
-    last fact has passed.
+    last fact has passed. What the log knows of the drafts to come is looked up at once (``expect``).
     """
 
     def __init__(self, writing: Writing) -> None:
         self._writing = writing
-        self.new: list[NewFact] = []
-        self._places: dict[tuple[str, str], int] = {}
+        self._admitted = _Changes()
+        self._asked = _Changes()
+        self._known: dict[int, list[int]] = {}
         self._versions: dict[str, int] = {}
-        self._attributed: dict[str, str] = {}
+
+    @property
+    def new(self) -> list[NewFact]:
+        """The facts that the commit adds, in order."""
+        return self._admitted.new
+
+    def expect(self, drafts: Collection[Draft]) -> None:
+        """Look up what the log knows of drafts that are about to be admitted."""
+        self._known |= self._writing.positions_of([seen_key(draft.id, draft.source) for draft in drafts])
+        subjects = {draft.subject for draft in drafts}
+        subjects |= {draft.account for draft in drafts}
+        subjects |= {draft.mail for draft in drafts if draft.mail is not None}
+        self._versions |= self._writing.versions_of(subjects - self._versions.keys())
 
     def admit(self, drafts: Sequence[Draft]) -> list[int]:
         """Admit a request; per fact its position if it is recorded already, else ``-1 - place`` in ``new``.
@@ -50,64 +74,71 @@ class Admission:
         Raises:
             ConflictingFactError: with every conflict of the request; nothing of it is admitted.
         """
-        marks = len(self.new), dict(self._versions_of(drafts)), dict(self._attributed)
+        self._asked = _Changes()
         outcomes: list[int] = []
         flaws: list[Flaw] = []
-        added: list[tuple[str, str]] = []
         for draft in drafts:
             try:
-                outcomes.append(self._outcome(draft, added))
+                outcomes.append(self._outcome(draft))
             except ConflictingFactError as error:
                 flaws += error.flaws
         if flaws:
-            del self.new[marks[0] :]
-            self._versions.update(marks[1])
-            self._attributed = marks[2]
-            for key in added:
-                del self._places[key]
             raise ConflictingFactError(*flaws)
+        self._admitted.new += self._asked.new
+        self._admitted.places |= self._asked.places
+        self._admitted.versions |= self._asked.versions
+        self._admitted.attributed |= self._asked.attributed
         return outcomes
 
-    def _versions_of(self, drafts: Sequence[Draft]) -> dict[str, int]:
-        return {draft.subject: self._version(draft.subject) for draft in drafts}
-
     def _version(self, subject: str) -> int:
-        version = self._versions.get(subject)
-        if version is None:
-            version = self._versions[subject] = self._writing.version_of(subject)
-        return version
+        for versions in (self._asked.versions, self._admitted.versions, self._versions):
+            if subject in versions:
+                return versions[subject]
+        raise AssertionError(f"{subject} was not expected")
 
-    def _outcome(self, draft: Draft, added: list[tuple[str, str]]) -> int:
-        key = (draft.id, draft.source)
-        content = draft.content(self._writing.vault.seal_of(draft.account))
-        place = self._places.get(key)
+    def _place_of(self, key: tuple[str, str]) -> int | None:
+        place = self._asked.places.get(key)
+        return self._admitted.places.get(key) if place is None else place
+
+    def _outcome(self, draft: Draft) -> int:
+        names = (draft.id, draft.source)
+        place = self._place_of(names)
         if place is not None:
-            self._same(draft, self.new[place].content, content)
+            before = len(self._admitted.new)
+            fact = self._admitted.new[place] if place < before else self._asked.new[place - before]
+            self._same(draft, fact.leaf)
             return -1 - place
-        for position in self._writing.positions_of(*key):
-            stored: dict[str, Any] = orjson.loads(self._writing.leaf(position))
-            if (stored["id"], stored["source"]) == key:
-                del stored["salt"]
-                self._same(draft, stored, content)
+        key = seen_key(*names)
+        for position in self._known.get(key, ()):
+            leaf = self._writing.leaf(position)
+            stored = orjson.loads(leaf)
+            if (stored["id"], stored["source"]) == names:
+                self._same(draft, leaf)
                 return position
         self._check_subject(draft)
         self._check_mail(draft)
-        version = self._version(draft.subject) + 1
-        leaf = encode({**content, "salt": new_salt()})
+        return -1 - self._add(draft, key)
+
+    def _add(self, draft: Draft, key: int) -> int:
+        leaf = draft.leaf
+        if leaf is None:
+            leaf = draft.encoded(self._writing.vault.seal_of(draft.account))
         if draft.attachment is not None:
             sha256 = hashlib.sha256(draft.attachment).hexdigest()
             self._writing.vault.keep_mail(draft.account, sha256, draft.attachment)
-        self._versions[draft.subject] = version
+        asked, subject = self._asked, draft.subject
+        version = asked.versions[subject] = self._version(subject) + 1
         if draft.type.name == "mail.attributed":
-            self._attributed[draft.subject] = draft.data["account"]
-        self._places[key] = len(self.new)
-        added.append(key)
-        self.new.append(NewFact(draft, version, content, leaf))
-        return -len(self.new)
+            asked.attributed[subject] = draft.data["account"]
+        place = len(self._admitted.new) + len(asked.new)
+        asked.places[draft.id, draft.source] = place
+        asked.new.append(NewFact(draft, version, key, leaf, leaf_hash(leaf)))
+        return place
 
-    @staticmethod
-    def _same(draft: Draft, recorded: dict[str, Any], content: dict[str, Any]) -> None:
-        if recorded != content:
+    def _same(self, draft: Draft, leaf: bytes) -> None:
+        recorded = orjson.loads(leaf)
+        del recorded["salt"]
+        if recorded != draft.content(self._writing.vault.seal_of(draft.account)):
             message = f"id {draft.id} of source {draft.source} is recorded already, with other content"
             raise ConflictingFactError(Flaw(draft.id, "/id", "identity.conflict", message))
 
@@ -133,7 +164,11 @@ class Admission:
             raise ConflictingFactError(Flaw(draft.id, "/mail", "mail.unknown", message))
         owner = account_of(draft.mail)
         if owner == COMMON:
-            owner = self._attributed.get(draft.mail) or self._attribution(draft.mail)
+            owner = (
+                self._asked.attributed.get(draft.mail)
+                or self._admitted.attributed.get(draft.mail)
+                or self._attribution(draft.mail)
+            )
         if owner != draft.account:
             whose = f"account {owner}" if owner else "no account yet (mail.attributed says whose it is)"
             message = f"the message {draft.mail} belongs to {whose}, not to {draft.account or 'none'}"

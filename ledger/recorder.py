@@ -14,14 +14,14 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import orjson
-from eventsourcing.persistence import StoredEvent
 from eventsourcing.utils import Environment
 
 from ledger import instants
@@ -35,7 +35,7 @@ from ledger.notary import Notary
 from ledger.signing import Signing
 from ledger.store import Record, open_record, sqlite_path
 from ledger.store.commits import Commit
-from ledger.store.sqlite import Factory, LedgerRecorder, Writing, seen_key
+from ledger.store.sqlite import Factory, Leaf, LedgerRecorder, Writing
 
 DEFAULT_ORIGIN = "greffe.local/outscale/cgv-2021-06"
 SIMULATED_SUFFIX = "/simulated"
@@ -46,8 +46,7 @@ _STAMP_SUBJECT = "stamp"
 _STAMP_TYPE = "stamp.received"
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What the caller is told of one recorded fact; instants are UTC."""
 
     id: str
@@ -84,6 +83,11 @@ class Receipt:
 class _Request:
     drafts: Sequence[Draft]
     future: Future[list[Receipt]] = field(default_factory=Future)
+
+    @property
+    def seals(self) -> bool:
+        """Whether something of it goes into the vault, to be undone when the request is refused."""
+        return any(draft.leaf is None or draft.attachment is not None for draft in self.drafts)
 
     def wanted(self) -> bool:
         """Whether its caller still waits; from here on it cannot be cancelled."""
@@ -204,9 +208,10 @@ class Recorder:
         admitted: list[tuple[_Request, list[int]]] = []
         with self._log.writing() as writing:
             admission = Admission(writing)
+            admission.expect([draft for request in requests for draft in request.drafts])
             for request in requests:
                 try:
-                    with writing.savepoint():
+                    with writing.savepoint() if request.seals else nullcontext():
                         admitted.append((request, admission.admit(request.drafts)))
                 except GreffeError as error:
                     request.future.set_exception(error)
@@ -224,33 +229,15 @@ class Recorder:
         ]
 
     def _stamp_and_append(self, writing: Writing, new: Sequence[NewFact]) -> Stamp:
-        hashes = [leaf_hash(fact.leaf) for fact in new]
+        hashes = [fact.hashed for fact in new]
         digest = hashlib.sha256(b"".join(hashes)).hexdigest()
         void = self._void(writing)
         self._look_for_void = True  # unless the commit below succeeds, the message goes unfollowed
         stamp = self._clock.stamp(digest, len(new), self._signing.last if self._signing else b"")
-        data: dict[str, Any] = {
-            "count": len(new),
-            "digest": digest,
-            "message_id": stamp.message_id,
-            "message_sha256": stamp.message_sha256,
-            "queue_id": stamp.queue_id,
-            "server": stamp.server,
-            "time": instants.canonical(stamp.time),
-        }
-        if void:
-            data["void"] = void
-        leaf = encode(
-            {
-                "data": data,
-                "salt": new_salt(),
-                "subject": _STAMP_SUBJECT,
-                "type": _STAMP_TYPE,
-                "v": LEAF_VERSION,
-            }
-        )
+        leaf = _stamp_leaf(stamp, digest, len(new), void)
+        hashed = leaf_hash(leaf)
         frontier = writing.frontier()
-        frontier.append(leaf_hash(leaf))
+        frontier.append(hashed)
         frontier.extend(hashes)
         commit = Commit(
             writing.size,
@@ -261,15 +248,9 @@ class Recorder:
             stamp.server,
             stamp.queue_id,
         )
-        version = writing.version_of(_STAMP_SUBJECT) + 1
-        events = [StoredEvent(_STAMP_SUBJECT, version, _STAMP_TYPE, leaf), *(fact.event() for fact in new)]
-        writing.append(events, commit)
-        writing.mark_seen(
-            [
-                (seen_key(fact.draft.id, fact.draft.source), writing.size + 1 + place)
-                for place, fact in enumerate(new)
-            ]
-        )
+        version = writing.versions_of([_STAMP_SUBJECT])[_STAMP_SUBJECT] + 1
+        stamping = Leaf(_STAMP_SUBJECT, version, _STAMP_TYPE, leaf, hashed, None)
+        writing.append([stamping, *(fact.as_leaf() for fact in new)], commit)
         self._look_for_void = False
         return stamp
 
@@ -303,7 +284,7 @@ class Recorder:
             fact.version,
             position,
             stamp.time,
-            leaf_hash(fact.leaf).hex(),
+            fact.hashed.hex(),
             stamp_position,
             stamp,
             new=True,
@@ -329,6 +310,24 @@ class Recorder:
             stamp,
             new=new,
         )
+
+
+def _stamp_leaf(stamp: Stamp, digest: str, count: int, void: Sequence[str]) -> bytes:
+    data: dict[str, Any] = {
+        "count": count,
+        "digest": digest,
+        "message_id": stamp.message_id,
+        "message_sha256": stamp.message_sha256,
+        "queue_id": stamp.queue_id,
+        "server": stamp.server,
+        "time": instants.canonical(stamp.time),
+    }
+    if void:
+        data["void"] = void
+    salt = new_salt()
+    return encode(
+        {"data": data, "salt": salt, "subject": _STAMP_SUBJECT, "type": _STAMP_TYPE, "v": LEAF_VERSION}
+    )
 
 
 def _alone(path: str, clock: Clock) -> int | None:

@@ -44,13 +44,15 @@ class Signing:
         ids = ".".join(key.key_id.hex() for key in self.notary.verifier_keys)
         event = {
             "specversion": "1.0",
-            "id": f"keys-{ids}-{writing.version_of(_KEYS_SUBJECT) + 1}",
+            "id": f"keys-{ids}-{writing.versions_of([_KEYS_SUBJECT])[_KEYS_SUBJECT] + 1}",
             "source": _SOURCE,
             "type": _KEYS_TYPE,
             "subject": _KEYS_SUBJECT,
             "data": {"keys": keys, "retired": [key for key in recorded if key not in keys]},
         }
-        admission.admit(parse_events([event], by_ledger=True))
+        drafts = parse_events([event], by_ledger=True)
+        admission.expect(drafts)
+        admission.admit(drafts)
 
 
 def _recorded_keys(writing: Writing) -> list[str]:

@@ -39,9 +39,13 @@ _SALT = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]\Z")
 _INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Draft:
-    """A fact that is well-formed and waits to be recorded; personal values are still in clear."""
+    """A fact that is well-formed and waits to be recorded; personal values are still in clear.
+
+    ``leaf`` is its final bytes once they were prepared; a fact with personal values has them only under
+    the writer's lock, where the vault seals these.
+    """
 
     type: FactType
     subject: str
@@ -53,6 +57,26 @@ class Draft:
     history: bool = False
     attachment: bytes | None = None
     """The raw bytes of the mail that this fact records; kept in the vault, never in the leaf."""
+    leaf: bytes | None = None
+
+    def prepare(self) -> None:
+        """Encode the leaf, when nothing in it must be sealed.
+
+        Raises:
+            MalformedFactError: it is longer than a leaf may be.
+        """
+        if not self.type.personal:
+            self.leaf = self.encoded(_as_is)
+
+    def encoded(self, seal: Seal) -> bytes:
+        """The leaf under a new salt.
+
+        Raises:
+            MalformedFactError: it is longer than a leaf may be.
+        """
+        content = self.content(seal)
+        content["salt"] = new_salt()
+        return encode(content)
 
     @property
     def account(self) -> str:
@@ -102,7 +126,9 @@ def parse_events(events: Sequence[Any], *, by_ledger: bool = False) -> list[Draf
         flaws.append(Flaw("request", "", "request.empty", "a request holds at least one fact"))
     for place, event in enumerate(events):
         try:
-            drafts.append(_parse_event(event, f"#{place}", by_ledger=by_ledger))
+            draft = _parse_event(event, f"#{place}", by_ledger=by_ledger)
+            draft.prepare()
+            drafts.append(draft)
         except MalformedFactError as error:
             flaws += error.flaws
     if flaws:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
 from eventsourcing import sqlite as library
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.persistence import JSONTranscoder, Mapper, Notification, ProgrammingError, StoredEvent
@@ -31,7 +32,7 @@ from eventsourcing.sqlite import (
 from eventsourcing.utils import Environment, EnvType
 
 from ledger.errors import WrongLedgerError
-from ledger.log.merkle import Frontier, leaf_hash
+from ledger.log.merkle import Frontier
 from ledger.store import schema
 from ledger.store.commits import Commit, from_microseconds, to_microseconds
 from ledger.store.proof import extend_tiles, follow_log
@@ -128,6 +129,17 @@ class _Connections(SQLiteConnectionPool):
         return SQLiteConnection(sqlite_conn=connection, max_age=self.max_age)
 
 
+class Leaf(NamedTuple):
+    """A leaf on its way into the log; ``key`` is the ``seen_key`` of a fact, ``None`` of a stamp."""
+
+    subject: str
+    version: int
+    topic: str
+    state: bytes
+    hashed: bytes
+    key: int | None
+
+
 class Writing:
     """The log under the writer's lock: what a recorder may look up and append before it commits."""
 
@@ -137,17 +149,21 @@ class Writing:
         self.last = last_commit(connection)
         self.size = self.last.size if self.last else 0
         self._latest = self._latest_stamp()
+        self._numbers: dict[str, int | None] = {}
 
     def frontier(self) -> Frontier:
         """A copy of the tree's right edge, to be extended by the commit in the making."""
         return Frontier.from_bytes(self.size, self.last.frontier if self.last else b"")
 
-    def positions_of(self, fact_id: str, source: str) -> Sequence[int]:
-        """Positions that may hold the fact of this id and source (almost always one at most)."""
-        rows = self._connection.execute(
-            "SELECT position FROM seen WHERE key = ? ORDER BY position", (seen_key(fact_id, source),)
-        )
-        return [position for (position,) in rows]
+    def positions_of(self, keys: Iterable[int]) -> dict[int, list[int]]:
+        """Positions of the facts that bear a ``seen_key``, of those keys that were seen."""
+        found: dict[int, list[int]] = {}
+        for key, position in self._connection.execute(
+            "SELECT key, position FROM seen WHERE key IN (SELECT value FROM json_each(?)) ORDER BY position",
+            (_listed(keys),),
+        ):
+            found.setdefault(key, []).append(position)
+        return found
 
     def leaf(self, position: int) -> bytes:
         """The bytes of a leaf that exists."""
@@ -157,13 +173,17 @@ class Writing:
         leaf: bytes = state
         return leaf
 
-    def version_of(self, subject: str) -> int:
-        """The version of the last leaf of a subject, 0 when it has none."""
-        (version,) = self._connection.execute(
-            "SELECT MAX(version) FROM leaf WHERE subject = (SELECT id FROM subject WHERE name = ?)",
-            (subject,),
-        ).fetchone()
-        return version or 0
+    def versions_of(self, subjects: Iterable[str]) -> dict[str, int]:
+        """The version of the last leaf of each subject, 0 when it has none."""
+        versions = dict.fromkeys(subjects, 0)
+        names = {number: name for name, number in self._subjects(versions).items() if number is not None}
+        for number, version in self._connection.execute(
+            "SELECT subject, MAX(version) FROM leaf WHERE subject IN (SELECT value FROM json_each(?))"
+            " GROUP BY subject",
+            (_listed(names),),
+        ):
+            versions[names[number]] = version
+        return versions
 
     def stream(self, subject: str) -> list[tuple[int, int, bytes]]:
         """Position, version and bytes of every leaf of a subject, oldest first."""
@@ -190,24 +210,28 @@ class Writing:
         finally:
             self._connection.execute("RELEASE request")
 
-    def append(self, events: Sequence[StoredEvent], commit: Commit) -> None:
+    def append(self, leaves: Sequence[Leaf], commit: Commit) -> None:
         """Append the leaves of a commit, the stamp's first, and its row."""
-        subjects = self._interned("subject", {str(event.originator_id) for event in events})
-        topics = self._interned("topic", {event.topic for event in events})
+        subjects = self._interned("subject", self._subjects({leaf.subject for leaf in leaves}))
+        topic_names = {leaf.topic for leaf in leaves}
+        known_topics = dict.fromkeys(topic_names) | _numbers_of(self._connection, "topic", topic_names)
+        topics = self._interned("topic", known_topics)
         self._connection.executemany(
             "INSERT INTO leaf VALUES (?,?,?,?,?)",
             [
-                (
-                    commit.position + offset,
-                    subjects[str(event.originator_id)],
-                    event.originator_version,
-                    topics[event.topic],
-                    event.state,
-                )
-                for offset, event in enumerate(events)
+                (position, subjects[subject], version, topics[topic], state)
+                for position, (subject, version, topic, state, _, _) in enumerate(leaves, commit.position)
             ],
         )
-        extend_tiles(self._connection, [leaf_hash(event.state) for event in events])
+        self._connection.executemany(
+            "INSERT INTO seen VALUES (?,?)",
+            sorted(
+                (leaf.key, position)
+                for position, leaf in enumerate(leaves, commit.position)
+                if leaf.key is not None
+            ),
+        )
+        extend_tiles(self._connection, [leaf.hashed for leaf in leaves])
         stamped = to_microseconds(commit.stamped_at)
         self._connection.execute(
             "INSERT INTO commits VALUES (?,?,?,?,?,?,?,?)",
@@ -223,23 +247,44 @@ class Writing:
             ),
         )
 
-    def mark_seen(self, keys: Sequence[tuple[int, int]]) -> None:
-        """Remember (``seen_key``, position) of new facts."""
-        self._connection.executemany("INSERT INTO seen VALUES (?,?)", keys)
-
     def _latest_stamp(self) -> int:
         row = self._connection.execute("SELECT latest FROM commits ORDER BY position DESC LIMIT 1").fetchone()
         return row[0] if row else 0
 
-    def _interned(self, table: str, names: set[str]) -> dict[str, int]:
-        ids: dict[str, int] = {}
-        for name in names:
-            row = self._connection.execute(f"SELECT id FROM {table} WHERE name = ?", (name,)).fetchone()  # noqa: S608
-            if row is None:
-                cursor = self._connection.execute(f"INSERT INTO {table} (name) VALUES (?)", (name,))  # noqa: S608
-                row = (cursor.lastrowid,)
-            ids[name] = row[0]
-        return ids
+    def _subjects(self, names: Iterable[str]) -> dict[str, int | None]:
+        """The number of each subject, ``None`` when the log has none; asked once under one lock."""
+        unasked = [name for name in names if name not in self._numbers]
+        if unasked:
+            self._numbers |= dict.fromkeys(unasked) | _numbers_of(self._connection, "subject", unasked)
+        return {name: self._numbers[name] for name in names}
+
+    def _interned(self, table: str, known: dict[str, int | None]) -> dict[str, int]:
+        """The numbers of names, those that are new given in order, so that the index grows page by page."""
+        numbers = {name: number for name, number in known.items() if number is not None}
+        new = sorted(known.keys() - numbers.keys())
+        if new:
+            (last,) = self._connection.execute(f"SELECT IFNULL(MAX(id), 0) FROM {table}").fetchone()  # noqa: S608
+            added = {name: last + place for place, name in enumerate(new, 1)}
+            self._connection.executemany(
+                f"INSERT INTO {table} (name, id) VALUES (?,?)",  # noqa: S608
+                list(added.items()),
+            )
+            numbers |= added
+        return numbers
+
+
+def _numbers_of(connection: sqlite3.Connection, table: str, names: Iterable[str]) -> dict[str, int]:
+    return dict(
+        connection.execute(
+            f"SELECT name, id FROM {table} WHERE name IN (SELECT value FROM json_each(?))",  # noqa: S608
+            (_listed(names),),
+        ).fetchall()
+    )
+
+
+def _listed(values: Iterable[str] | Iterable[int]) -> str:
+    """Values as one parameter of a statement, for SQLite's ``json_each``."""
+    return orjson.dumps(list(values)).decode()
 
 
 class LedgerRecorder(SQLiteApplicationRecorder):
