@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 
 import orjson
 
@@ -12,57 +11,29 @@ from ledger.errors import ConflictingFactError, Flaw
 from ledger.facts.catalogue import COMMON, Opening, account_of
 from ledger.facts.envelope import Draft
 from ledger.log.merkle import leaf_hash
-from ledger.store.sqlite import Leaf, Writing, seen_key
+from ledger.store.sqlite import Leaf, Writing
 
-
-@dataclass(slots=True)
-class NewFact:
-    """A fact on its way into the log: final bytes and their hash, and where it will stand in its stream."""
-
-    draft: Draft
-    version: int
-    key: int
-    leaf: bytes
-    hashed: bytes
-
-    def as_leaf(self) -> Leaf:
-        """What the log appends."""
-        draft = self.draft
-        return Leaf(draft.subject, self.version, draft.type.name, self.leaf, self.hashed, self.key)
-
-
-@dataclass(slots=True)
-class _Changes:
-    """What one request would change, until its last fact has passed."""
-
-    new: list[NewFact] = field(default_factory=list)
-    places: dict[tuple[str, str], int] = field(default_factory=dict)
-    versions: dict[str, int] = field(default_factory=dict)
-    attributed: dict[str, str] = field(default_factory=dict)
+_ATTRIBUTED = "mail.attributed"
 
 
 class Admission:
     """Requests as they are admitted into one commit, under the writer's lock.
 
-    Each request is admitted whole or leaves no trace: what it would change is kept apart until its
-    last fact has passed. What the log knows of the drafts to come is looked up at once (``expect``).
+    Each request is admitted whole or leaves no trace. What the log knows of the drafts to come is looked
+    up at once (``expect``).
     """
 
     def __init__(self, writing: Writing) -> None:
+        self.new: list[Leaf] = []
         self._writing = writing
-        self._admitted = _Changes()
-        self._asked = _Changes()
-        self._known: dict[int, list[int]] = {}
+        self._recorded: dict[int, list[int]] = {}
         self._versions: dict[str, int] = {}
-
-    @property
-    def new(self) -> list[NewFact]:
-        """The facts that the commit adds, in order."""
-        return self._admitted.new
+        self._places: dict[tuple[str, str], int] = {}
+        self._attributed: dict[str, str] = {}
 
     def expect(self, drafts: Collection[Draft]) -> None:
         """Look up what the log knows of drafts that are about to be admitted."""
-        self._known |= self._writing.positions_of([seen_key(draft.id, draft.source) for draft in drafts])
+        self._recorded |= self._writing.positions_of([draft.key for draft in drafts])
         subjects = {draft.subject for draft in drafts}
         subjects |= {draft.account for draft in drafts}
         subjects |= {draft.mail for draft in drafts if draft.mail is not None}
@@ -74,7 +45,7 @@ class Admission:
         Raises:
             ConflictingFactError: with every conflict of the request; nothing of it is admitted.
         """
-        self._asked = _Changes()
+        before = len(self.new)
         outcomes: list[int] = []
         flaws: list[Flaw] = []
         for draft in drafts:
@@ -83,57 +54,54 @@ class Admission:
             except ConflictingFactError as error:
                 flaws += error.flaws
         if flaws:
+            self._forget(before)
             raise ConflictingFactError(*flaws)
-        self._admitted.new += self._asked.new
-        self._admitted.places |= self._asked.places
-        self._admitted.versions |= self._asked.versions
-        self._admitted.attributed |= self._asked.attributed
         return outcomes
 
-    def _version(self, subject: str) -> int:
-        for versions in (self._asked.versions, self._admitted.versions, self._versions):
-            if subject in versions:
-                return versions[subject]
-        raise AssertionError(f"{subject} was not expected")
-
-    def _place_of(self, key: tuple[str, str]) -> int | None:
-        place = self._asked.places.get(key)
-        return self._admitted.places.get(key) if place is None else place
+    def _forget(self, before: int) -> None:
+        """Take back what the refused request added."""
+        for leaf in reversed(self.new[before:]):
+            self._versions[leaf.subject] = leaf.version - 1
+        self._places = {names: place for names, place in self._places.items() if place < before}
+        self._attributed = {}
+        del self.new[before:]
+        for leaf in self.new:
+            self._note_attribution(leaf.topic, leaf.subject, leaf.state)
 
     def _outcome(self, draft: Draft) -> int:
         names = (draft.id, draft.source)
-        place = self._place_of(names)
+        place = self._places.get(names)
         if place is not None:
-            before = len(self._admitted.new)
-            fact = self._admitted.new[place] if place < before else self._asked.new[place - before]
-            self._same(draft, fact.leaf)
+            self._same(draft, self.new[place].state)
             return -1 - place
-        key = seen_key(*names)
-        for position in self._known.get(key, ()):
+        for position in self._recorded.get(draft.key, ()):
             leaf = self._writing.leaf(position)
             stored = orjson.loads(leaf)
             if (stored["id"], stored["source"]) == names:
                 self._same(draft, leaf)
                 return position
-        self._check_subject(draft)
-        self._check_mail(draft)
-        return -1 - self._add(draft, key)
-
-    def _add(self, draft: Draft, key: int) -> int:
-        leaf = draft.leaf
-        if leaf is None:
-            leaf = draft.encoded(self._writing.vault.seal_of(draft.account))
+        subject = draft.subject
+        version = self._versions[subject]
+        self._check_subject(draft, version)
+        if draft.mail is not None:
+            self._check_mail(draft, draft.mail)
+        state = draft.leaf
+        if state is None:
+            state = draft.encoded(self._writing.vault.seal_of(draft.account))
         if draft.attachment is not None:
             sha256 = hashlib.sha256(draft.attachment).hexdigest()
             self._writing.vault.keep_mail(draft.account, sha256, draft.attachment)
-        asked, subject = self._asked, draft.subject
-        version = asked.versions[subject] = self._version(subject) + 1
-        if draft.type.name == "mail.attributed":
-            asked.attributed[subject] = draft.data["account"]
-        place = len(self._admitted.new) + len(asked.new)
-        asked.places[draft.id, draft.source] = place
-        asked.new.append(NewFact(draft, version, key, leaf, leaf_hash(leaf)))
-        return place
+        self._note_attribution(draft.type.name, subject, state)
+        self._versions[subject] = version + 1
+        self._places[names] = len(self.new)
+        self.new.append(
+            Leaf(subject, version + 1, draft.type.name, state, draft.hashed or leaf_hash(state), draft.key)
+        )
+        return -len(self.new)
+
+    def _note_attribution(self, topic: str, subject: str, state: bytes) -> None:
+        if topic == _ATTRIBUTED:
+            self._attributed[subject] = orjson.loads(state)["data"]["account"]
 
     def _same(self, draft: Draft, leaf: bytes) -> None:
         recorded = orjson.loads(leaf)
@@ -142,42 +110,35 @@ class Admission:
             message = f"id {draft.id} of source {draft.source} is recorded already, with other content"
             raise ConflictingFactError(Flaw(draft.id, "/id", "identity.conflict", message))
 
-    def _check_subject(self, draft: Draft) -> None:
-        exists = self._version(draft.subject) > 0
+    def _check_subject(self, draft: Draft, version: int) -> None:
         opening = draft.type.opening
-        if opening is Opening.OPENS and exists:
+        if opening is Opening.OPENS and version:
             message = f"{draft.type.name} opens a subject, and {draft.subject} exists already"
             raise ConflictingFactError(Flaw(draft.id, "/subject", "subject.exists", message))
-        if opening is Opening.CONTINUES and not exists:
+        if opening is Opening.CONTINUES and not version:
             message = f"{draft.type.name} continues a subject, and {draft.subject} does not exist"
             raise ConflictingFactError(Flaw(draft.id, "/subject", "subject.unknown", message))
         account = draft.account
-        if account not in (COMMON, draft.subject) and self._version(account) == 0:
+        if account not in (COMMON, draft.subject) and not self._versions[account]:
             message = f"the account {account} of {draft.subject} has not been opened"
             raise ConflictingFactError(Flaw(draft.id, "/subject", "account.unknown", message))
 
-    def _check_mail(self, draft: Draft) -> None:
-        if draft.mail is None:
-            return
-        if self._version(draft.mail) == 0:
-            message = f"the message {draft.mail} is not recorded: record it before what came by it"
+    def _check_mail(self, draft: Draft, mail: str) -> None:
+        if not self._versions[mail]:
+            message = f"the message {mail} is not recorded: record it before what came by it"
             raise ConflictingFactError(Flaw(draft.id, "/mail", "mail.unknown", message))
-        owner = account_of(draft.mail)
+        owner = account_of(mail)
         if owner == COMMON:
-            owner = (
-                self._asked.attributed.get(draft.mail)
-                or self._admitted.attributed.get(draft.mail)
-                or self._attribution(draft.mail)
-            )
+            owner = self._attributed.get(mail) or self._attribution(mail)
         if owner != draft.account:
             whose = f"account {owner}" if owner else "no account yet (mail.attributed says whose it is)"
-            message = f"the message {draft.mail} belongs to {whose}, not to {draft.account or 'none'}"
+            message = f"the message {mail} belongs to {whose}, not to {draft.account or 'none'}"
             raise ConflictingFactError(Flaw(draft.id, "/mail", "mail.other_account", message))
 
     def _attribution(self, mail: str) -> str:
         account = COMMON
         for _, _, leaf in self._writing.stream(mail):
             fields = orjson.loads(leaf)
-            if fields["type"] == "mail.attributed":
+            if fields["type"] == _ATTRIBUTED:
                 account = fields["data"]["account"]
         return account

@@ -25,7 +25,7 @@ import orjson
 from eventsourcing.utils import Environment
 
 from ledger import instants
-from ledger.admission import Admission, NewFact
+from ledger.admission import Admission
 from ledger.clock.embedded import EMBEDDED
 from ledger.clock.stamp import Clock, Stamp
 from ledger.errors import GreffeError, WrongLedgerError
@@ -34,7 +34,6 @@ from ledger.log.merkle import leaf_hash
 from ledger.notary import Notary
 from ledger.signing import Signing
 from ledger.store import Record, open_record, sqlite_path
-from ledger.store.commits import Commit
 from ledger.store.sqlite import Factory, Leaf, LedgerRecorder, Writing
 
 DEFAULT_ORIGIN = "greffe.local/outscale/cgv-2021-06"
@@ -147,6 +146,9 @@ class Recorder:
 
     def submit(self, drafts: Sequence[Draft]) -> Future[list[Receipt]]:
         """Hand in a request; the future resolves as ``record`` returns or raises."""
+        for draft in drafts:
+            if draft.leaf is not None:
+                draft.hashed = leaf_hash(draft.leaf)
         request = _Request(drafts)
         with self._closing:
             if self._closed:
@@ -225,32 +227,19 @@ class Recorder:
             for callback in self.on_commit:
                 callback(first + len(admission.new))
         return [
-            (request, self._receipts(outcomes, admission.new, first, stamp)) for request, outcomes in admitted
+            (request, self._receipts(request.drafts, outcomes, admission.new, first, stamp))
+            for request, outcomes in admitted
         ]
 
-    def _stamp_and_append(self, writing: Writing, new: Sequence[NewFact]) -> Stamp:
-        hashes = [fact.hashed for fact in new]
-        digest = hashlib.sha256(b"".join(hashes)).hexdigest()
+    def _stamp_and_append(self, writing: Writing, new: Sequence[Leaf]) -> Stamp:
+        digest = hashlib.sha256(b"".join([leaf.hashed for leaf in new])).hexdigest()
         void = self._void(writing)
         self._look_for_void = True  # unless the commit below succeeds, the message goes unfollowed
         stamp = self._clock.stamp(digest, len(new), self._signing.last if self._signing else b"")
-        leaf = _stamp_leaf(stamp, digest, len(new), void)
-        hashed = leaf_hash(leaf)
-        frontier = writing.frontier()
-        frontier.append(hashed)
-        frontier.extend(hashes)
-        commit = Commit(
-            writing.size,
-            len(new),
-            frontier.root(),
-            frontier.to_bytes(),
-            stamp.time,
-            stamp.server,
-            stamp.queue_id,
-        )
+        state = _stamp_leaf(stamp, digest, len(new), void)
         version = writing.versions_of([_STAMP_SUBJECT])[_STAMP_SUBJECT] + 1
-        stamping = Leaf(_STAMP_SUBJECT, version, _STAMP_TYPE, leaf, hashed, None)
-        writing.append([stamping, *(fact.as_leaf() for fact in new)], commit)
+        stamping = Leaf(_STAMP_SUBJECT, version, _STAMP_TYPE, state, leaf_hash(state), None)
+        writing.append([stamping, *new], stamp.time, stamp.server, stamp.queue_id)
         self._look_for_void = False
         return stamp
 
@@ -262,33 +251,35 @@ class Recorder:
         return self._clock.unfollowed(last.stamped_at if last else None, writing.has_commit)
 
     def _receipts(
-        self, outcomes: Sequence[int], new: Sequence[NewFact], first: int, stamp: Stamp | None
+        self,
+        drafts: Sequence[Draft],
+        outcomes: Sequence[int],
+        new: Sequence[Leaf],
+        first: int,
+        stamp: Stamp | None,
     ) -> list[Receipt]:
-        old = {position: self._old_receipt(position, new=False) for position in outcomes if position >= 0}
         receipts = []
-        for outcome in outcomes:
-            if outcome >= 0:
-                receipts.append(old[outcome])
-            elif stamp is not None:
-                place = -1 - outcome
-                receipts.append(self._new_receipt(new[place], first + place, first - 1, stamp))
+        for draft, outcome in zip(drafts, outcomes, strict=True):
+            position = outcome if outcome >= 0 else first - 1 - outcome
+            if outcome >= 0 or stamp is None or draft.dated_otherwise:
+                receipts.append(self._old_receipt(position, new=outcome < 0))
+                continue
+            leaf = new[-1 - outcome]
+            receipts.append(
+                Receipt(
+                    draft.id,
+                    draft.source,
+                    draft.subject,
+                    leaf.version,
+                    position,
+                    stamp.time,
+                    leaf.hashed.hex(),
+                    first - 1,
+                    stamp,
+                    new=True,
+                )
+            )
         return receipts
-
-    def _new_receipt(self, fact: NewFact, position: int, stamp_position: int, stamp: Stamp) -> Receipt:
-        if fact.draft.mail is not None or fact.draft.history or "stamp" in fact.draft.data:
-            return self._old_receipt(position, new=True)
-        return Receipt(
-            fact.draft.id,
-            fact.draft.source,
-            fact.draft.subject,
-            fact.version,
-            position,
-            stamp.time,
-            fact.hashed.hex(),
-            stamp_position,
-            stamp,
-            new=True,
-        )
 
     def _old_receipt(self, position: int, *, new: bool) -> Receipt:
         (fact,) = self._record.facts_at([position])

@@ -6,8 +6,8 @@ import sqlite3
 from typing import Any
 
 from ledger.audit.report import Report
+from ledger.facts.envelope import identity_key
 from ledger.store.rows import Rows
-from ledger.store.sqlite import seen_key
 
 
 class IndexCheck:
@@ -24,7 +24,7 @@ class IndexCheck:
         """Note what one leaf must have."""
         self._types.add(topic)
         if leaf is not None and "id" in leaf:
-            key = seen_key(leaf["id"], leaf["source"])
+            key = identity_key(leaf["id"], leaf["source"])
             self._across.execute("INSERT INTO to_see VALUES (?,?)", (key, position))
 
     def compare(self, rows: Rows) -> None:

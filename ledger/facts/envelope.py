@@ -8,10 +8,11 @@ canonical, its personal values still in clear. A *leaf* is the bytes that the le
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -43,8 +44,8 @@ _INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 class Draft:
     """A fact that is well-formed and waits to be recorded; personal values are still in clear.
 
-    ``leaf`` is its final bytes once they were prepared; a fact with personal values has them only under
-    the writer's lock, where the vault seals these.
+    ``leaf`` is its final bytes, ``hashed`` their hash for the tree; a fact with personal values gets them
+    under the writer's lock only, where the vault seals these.
     """
 
     type: FactType
@@ -57,7 +58,21 @@ class Draft:
     history: bool = False
     attachment: bytes | None = None
     """The raw bytes of the mail that this fact records; kept in the vault, never in the leaf."""
-    leaf: bytes | None = None
+    account: str = field(init=False)
+    """The account whose history it belongs to, or ``COMMON``."""
+    key: int = field(init=False)
+    """What the log finds it by (``identity_key``)."""
+    leaf: bytes | None = field(init=False, default=None)
+    hashed: bytes | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.account = account_of(self.subject)
+        self.key = identity_key(self.id, self.source)
+
+    @property
+    def dated_otherwise(self) -> bool:
+        """Whether its legal time may be another than that of the commit that records it."""
+        return self.mail is not None or self.history or "stamp" in self.data
 
     def prepare(self) -> None:
         """Encode the leaf, when nothing in it must be sealed.
@@ -77,11 +92,6 @@ class Draft:
         content = self.content(seal)
         content["salt"] = new_salt()
         return encode(content)
-
-    @property
-    def account(self) -> str:
-        """The account whose history it belongs to, or ``COMMON``."""
-        return account_of(self.subject)
 
     def content(self, seal: Seal) -> dict[str, Any]:
         """The leaf as an object, without its salt: what a repeated fact is compared by."""
@@ -307,6 +317,12 @@ def _null_flaws(data: Mapping[str, Any], kind: FactType, name: str) -> list[Flaw
         for pointer, value in values_at(data, path)
         if "\0" in value
     ]
+
+
+def identity_key(fact_id: str, source: str) -> int:
+    """63 bits of SHA-256 over id and source, which no printable character can confuse."""
+    digest = hashlib.sha256(f"{fact_id}\n{source}".encode()).digest()
+    return int.from_bytes(digest[:8]) >> 1
 
 
 def new_salt() -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ledger.errors import ProofError
-from ledger.log.merkle import EMPTY_ROOT, HASH_BYTES, node_hash, paired
+from ledger.log.merkle import EMPTY_ROOT, HASH_BYTES, Frontier, node_hash, paired
 
 TILE_HEIGHT = 8
 TILE_WIDTH = 1 << TILE_HEIGHT
@@ -188,6 +188,17 @@ class Edge:
         """The partial tile of each level, from level 0 on; empty where the last one is full."""
         return [bytes(joined) for joined in self._partial]
 
+    def frontier(self) -> Frontier:
+        """The right edge of the tree itself: the full subtrees whose hashes the partial tiles hold."""
+        subtrees: list[bytes] = []
+        for joined in reversed(self._partial):
+            hashes, start = hashes_in(joined), 0
+            for height in range(TILE_HEIGHT - 1, -1, -1):
+                if len(hashes) >> height & 1:
+                    subtrees.append(_root_of_full(hashes[start : start + (1 << height)]))
+                    start += 1 << height
+        return Frontier(self.size, subtrees)
+
     def extend(self, hashed_leaves: Sequence[bytes]) -> list[tuple[int, int, bytes]]:
         """Add leaf hashes; gives the tiles (level, number, hashes) that they fill."""
         filled: list[tuple[int, int, bytes]] = []
@@ -214,7 +225,16 @@ class Edge:
 
 def tile_root(tile: bytes) -> bytes:
     """The root over the hashes of a full tile."""
-    hashes = [tile[at : at + HASH_BYTES] for at in range(0, TILE_BYTES, HASH_BYTES)]
+    return _root_of_full(hashes_in(tile))
+
+
+def hashes_in(joined: bytes | bytearray) -> list[bytes]:
+    """The hashes of a tile one by one."""
+    return [bytes(joined[at : at + HASH_BYTES]) for at in range(0, len(joined), HASH_BYTES)]
+
+
+def _root_of_full(hashes: list[bytes]) -> bytes:
+    """The root over as many hashes as a power of two."""
     while len(hashes) > 1:
         hashes = paired(hashes)
     return hashes[0]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from ledger.errors import ProofError
 from ledger.log.checkpoints import SignedCheckpoint
-from ledger.log.merkle import HASH_BYTES, leaf_hash
+from ledger.log.merkle import HASH_BYTES, Frontier, leaf_hash
 from ledger.log.tiles import TILE_WIDTH, Edge
 
 _LEVEL_SHIFT = 56
@@ -44,8 +44,8 @@ def each_tile(connection: sqlite3.Connection) -> Iterator[tuple[int, int, bytes]
         yield number >> _LEVEL_SHIFT, number & ((1 << _LEVEL_SHIFT) - 1), bytes(hashes)
 
 
-def extend_tiles(connection: sqlite3.Connection, hashed_leaves: Sequence[bytes]) -> None:
-    """Add the hashes of the leaves of a commit."""
+def extend_tiles(connection: sqlite3.Connection, hashed_leaves: Sequence[bytes]) -> Frontier:
+    """Add the hashes of the leaves of a commit; gives the right edge of the tree that holds them."""
     edge = _edge(connection)
     before, size = edge.partial, edge.size
     filled = edge.extend(hashed_leaves)
@@ -58,6 +58,7 @@ def extend_tiles(connection: sqlite3.Connection, hashed_leaves: Sequence[bytes])
         moved = number != (size >> (8 * level)) // TILE_WIDTH
         if moved or level >= len(before) or before[level] != hashes:
             connection.execute("INSERT OR REPLACE INTO edge VALUES (?,?,?)", (level, number, hashes))
+    return edge.frontier()
 
 
 def follow_log(connection: sqlite3.Connection, size: int) -> None:

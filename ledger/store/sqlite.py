@@ -8,12 +8,12 @@ with BEGIN IMMEDIATE under ``synchronous=FULL``, and nothing is inserted without
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -32,7 +32,6 @@ from eventsourcing.sqlite import (
 from eventsourcing.utils import Environment, EnvType
 
 from ledger.errors import WrongLedgerError
-from ledger.log.merkle import Frontier
 from ledger.store import schema
 from ledger.store.commits import Commit, from_microseconds, to_microseconds
 from ledger.store.proof import extend_tiles, follow_log
@@ -75,12 +74,6 @@ class LeafMapper(Mapper[str]):
             stored_event.topic,
             stored_event.state,
         )
-
-
-def seen_key(fact_id: str, source: str) -> int:
-    """63 bits of SHA-256 over id and source, which no printable character can confuse."""
-    digest = hashlib.sha256(f"{fact_id}\n{source}".encode()).digest()
-    return int.from_bytes(digest[:8]) >> 1
 
 
 def connect(path: str) -> sqlite3.Connection:
@@ -130,7 +123,7 @@ class _Connections(SQLiteConnectionPool):
 
 
 class Leaf(NamedTuple):
-    """A leaf on its way into the log; ``key`` is the ``seen_key`` of a fact, ``None`` of a stamp."""
+    """A leaf on its way into the log; ``key`` is the ``identity_key`` of a fact, ``None`` of a stamp."""
 
     subject: str
     version: int
@@ -151,12 +144,8 @@ class Writing:
         self._latest = self._latest_stamp()
         self._numbers: dict[str, int | None] = {}
 
-    def frontier(self) -> Frontier:
-        """A copy of the tree's right edge, to be extended by the commit in the making."""
-        return Frontier.from_bytes(self.size, self.last.frontier if self.last else b"")
-
     def positions_of(self, keys: Iterable[int]) -> dict[int, list[int]]:
-        """Positions of the facts that bear a ``seen_key``, of those keys that were seen."""
+        """Positions of the facts that bear a ``identity_key``, of those keys that were seen."""
         found: dict[int, list[int]] = {}
         for key, position in self._connection.execute(
             "SELECT key, position FROM seen WHERE key IN (SELECT value FROM json_each(?)) ORDER BY position",
@@ -210,29 +199,32 @@ class Writing:
         finally:
             self._connection.execute("RELEASE request")
 
-    def append(self, leaves: Sequence[Leaf], commit: Commit) -> None:
-        """Append the leaves of a commit, the stamp's first, and its row."""
-        subjects = self._interned("subject", self._subjects({leaf.subject for leaf in leaves}))
-        topic_names = {leaf.topic for leaf in leaves}
+    def append(self, leaves: Sequence[Leaf], stamped_at: datetime, server: str, queue_id: str) -> Commit:
+        """Append the leaves of a commit, the stamp's first, and the row that dates them."""
+        subjects = self._interned("subject", self._subjects({leaf[0] for leaf in leaves}))
+        topic_names = {leaf[2] for leaf in leaves}
         known_topics = dict.fromkeys(topic_names) | _numbers_of(self._connection, "topic", topic_names)
         topics = self._interned("topic", known_topics)
         self._connection.executemany(
             "INSERT INTO leaf VALUES (?,?,?,?,?)",
             [
                 (position, subjects[subject], version, topics[topic], state)
-                for position, (subject, version, topic, state, _, _) in enumerate(leaves, commit.position)
+                for position, (subject, version, topic, state, _, _) in enumerate(leaves, self.size)
             ],
         )
-        self._connection.executemany(
-            "INSERT INTO seen VALUES (?,?)",
-            sorted(
-                (leaf.key, position)
-                for position, leaf in enumerate(leaves, commit.position)
-                if leaf.key is not None
-            ),
+        keys = [(leaf[5], position) for position, leaf in enumerate(leaves, self.size) if leaf[5] is not None]
+        self._connection.executemany("INSERT INTO seen VALUES (?,?)", sorted(keys))
+        frontier = extend_tiles(self._connection, [leaf[4] for leaf in leaves])
+        commit = Commit(
+            self.size,
+            len(leaves) - 1,
+            frontier.root(),
+            frontier.to_bytes(),
+            stamped_at,
+            server,
+            queue_id,
         )
-        extend_tiles(self._connection, [leaf.hashed for leaf in leaves])
-        stamped = to_microseconds(commit.stamped_at)
+        stamped = to_microseconds(stamped_at)
         self._connection.execute(
             "INSERT INTO commits VALUES (?,?,?,?,?,?,?,?)",
             (
@@ -242,10 +234,11 @@ class Writing:
                 commit.frontier,
                 stamped,
                 max(stamped, self._latest),
-                commit.server,
-                commit.queue_id,
+                server,
+                queue_id,
             ),
         )
+        return commit
 
     def _latest_stamp(self) -> int:
         row = self._connection.execute("SELECT latest FROM commits ORDER BY position DESC LIMIT 1").fetchone()
