@@ -38,6 +38,7 @@ DOSSIER_TYPES = (
             "termination.acknowledged",
             "mail.received",
             "abuse.found",
+            "corruption.found",
         }
     )
 )
@@ -57,6 +58,7 @@ class Dossier:
     by_subject: dict[str, list[Recorded]] = field(default_factory=dict)
     suspended: SuspensionHistory = field(default_factory=SuspensionHistory)
     abuses: list[Recorded] = field(default_factory=list)
+    corruption: list[Recorded] = field(default_factory=list)
     missing: tuple[str, ...] = ("email", *_IDENTIFICATION)
     known: set[str] = field(default_factory=set)
     informed: list[Recorded] = field(default_factory=list)
@@ -85,6 +87,8 @@ class Dossier:
             self.suspended.take(fact)
         elif fact.type == "abuse.found":
             self.abuses.append(fact)
+        elif fact.type == "corruption.found":
+            self.corruption.append(fact)
         elif fact.type.split(".")[0] in ("formal_notice", "termination", "verification"):
             self.by_subject.setdefault(fact.subject, []).append(fact)
 
@@ -156,6 +160,7 @@ class Dossier:
             self._open("verification", "closed"),
             None if deactivated is None else deactivated.legal_time,
             () if deactivated is None else (deactivated,),
+            tuple((fact, fact.legal_time) for fact in self.corruption),
         )
 
     def _open(self, kind: str, ending: str) -> tuple[Recorded, ...]:

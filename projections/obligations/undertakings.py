@@ -28,7 +28,7 @@ from ledger.contract.clauses.undertakings import (
 )
 from ledger.facts.agreements import ContractAccepted
 from ledger.facts.compliance import Citation as Cited
-from ledger.facts.compliance import ConfidenceDisclosed, DisclosureTold, RegulatedDataDeclared
+from ledger.facts.compliance import ConfidenceDisclosed, DisclosureTold, Finding, RegulatedDataDeclared
 from ledger.facts.recorded import Recorded
 from ledger.facts.security import SecurityIncident
 from projections.days import instant_of
@@ -210,6 +210,9 @@ def _probity(case: Case) -> Iterator[Duty]:
         allowed = "OUTSCALE may terminate for fault, with immediate effect"
         yield Duty(facts[0].subject, "client", "keep to the laws against corruption", status, note=allowed)
     for facts in case.opened_by("conflict.declared"):
-        matter = Matter(facts[0], None, act_of(facts[0]))
+        by_outscale = isinstance(facts[0].data, Finding) and facts[0].data.by == "outscale"
+        matter = Matter(facts[0], None, None if by_outscale else act_of(facts[0]))
         status = conflict_declared(matter, case.question.as_of)
-        yield Duty.of(facts[0].subject, "client", "declare a conflict of interest at once", matter, status)
+        duty = Duty.of(facts[0].subject, "client", "declare a conflict of interest at once", matter, status)
+        unsaid = "OUTSCALE came upon it before the client declared it" if by_outscale else None
+        yield replace(duty, note=unsaid)

@@ -311,7 +311,8 @@ class TestTermination:
     )
     def test_grounds_of_outscale(self, ground: str, date: str) -> None:
         """10 clear days under arts. 6 and 9.2; at once under arts. 3.4.1 and 27."""
-        facts = [*formed(), *terminated_by_outscale(ground, "2021-04-16T08:00:00Z")]
+        corrupt = recorded("corruption.found", "ACC-1/compliance/k1", {}, "2021-04-15T08:00:00Z")
+        facts = [*formed(), corrupt, *terminated_by_outscale(ground, "2021-04-16T08:00:00Z")]
         assert answer(*facts, as_of="2021-04-16T09:00:00Z")["termination"]["effective_date"]["value"] == date
 
     def test_without_notice_both_ends_are_the_end_of_the_day(self) -> None:

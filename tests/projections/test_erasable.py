@@ -46,6 +46,7 @@ class Ledger:
         self.recorder.record(parse_events([event]))
 
     def end(self) -> None:
+        self.tell("corruption.found", "A/compliance/c", ENDED)
         self.tell("termination.notified", "A/termination/t", ENDED, by="outscale", ground="art27")
 
     def keeping(self, at: str | datetime) -> dict[str, Keeping]:

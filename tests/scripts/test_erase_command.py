@@ -39,6 +39,7 @@ class Office:
         self.record(
             fact(1, "account.opened", "A", "2010-01-01T08:00:00Z", email=PLAIN, identification={"name": "Anne M"}),
             fact(2, "account.bank_details_received", "A", "2010-01-01T08:00:00Z", iban="FR7630006000011234567890189"),
+            fact(0, "corruption.found", "A/compliance/c", ended),
             fact(3, "termination.notified", "A/termination/t", ended, by="outscale", ground="art27"),
         )  # fmt: skip
 

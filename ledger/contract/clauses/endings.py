@@ -94,6 +94,7 @@ class Relation:
     verifications: tuple[Reason, ...] = ()
     deactivated_at: datetime | None = None
     deactivations: tuple[Reason, ...] = ()
+    corruption: tuple[tuple[Reason, datetime], ...] = ()
 
 
 def effect_of(termination: Termination, relation: Relation, terms: InForce, readings: Readings) -> Effect:
@@ -108,7 +109,7 @@ def effect_of(termination: Termination, relation: Relation, terms: InForce, read
 def _refusal(
     termination: Termination, relation: Relation, terms: InForce, readings: Readings
 ) -> Effect | None:
-    """What keeps a termination from having any effect: its mail, or the formal notice of art. 7."""
+    """What keeps a termination from having any effect: its mail, or what arts. 7 and 27 ask for."""
     by_mail = termination.ground != "art27" or termination.letter.carrier is not None
     own_address = termination.ground == "convenience"
     why = (
@@ -125,7 +126,20 @@ def _refusal(
     )
     if why is None and termination.ground == "art7":
         why = _no_notice(termination, relation, terms, readings)
+    if why is None and termination.ground == "art27":
+        why = _no_corruption(termination, relation)
     return None if why is None else Effect(None, None, why)
+
+
+def _no_corruption(termination: Termination, relation: Relation) -> str | None:
+    """Art. 27: « En cas de non-respect par le CLIENT », « OUTSCALE sera en droit de mettre fin »."""
+    if termination.by != "outscale":
+        return "art. 27 lets OUTSCALE alone end the contract"
+    found = any(
+        at <= termination.notified_at and termination.rests_on in (None, fact.subject)
+        for fact, at in relation.corruption
+    )
+    return None if found else "art. 27 asks for corruption that was found, and none had been"
 
 
 def _no_notice(
@@ -191,6 +205,7 @@ def termination_effective(relation: Relation, terms: InForce, readings: Readings
     « Le CLIENT pourra aussi notifier la résiliation sans préavis du Contrat »
     « En ce cas, la résiliation sera effective, de plein droit et sans recours au juge, 10 (dix) jours
     francs après l’envoi de l’email de résiliation. »
+    « OUTSCALE sera en droit de mettre fin pour faute à la relation contractuelle avec effet immédiat »
     """
 
     def conclude(chosen: Readings) -> Conclusion[date | None]:
@@ -204,7 +219,9 @@ def _reasons(relation: Relation) -> tuple[Reason, ...]:
     resting = tuple(fact for item in relation.terminations for fact in item.reasons)
     on_notice = any(item.ground == "art7" for item in relation.terminations)
     notices = tuple(fact for notice in relation.notices for fact in notice.reasons) if on_notice else ()
-    return (*resting, *notices)
+    for_fault = any(item.ground == "art27" for item in relation.terminations)
+    corruption = tuple(fact for fact, _ in relation.corruption) if for_fault else ()
+    return (*resting, *notices, *corruption)
 
 
 @clause("18.1")
