@@ -14,7 +14,7 @@ from ledger import money
 from ledger.contract.clauses.duty import Act, DutyStatus, Matter
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
 from ledger.contract.readings import choice, weighed
-from ledger.contract.terms import InForce
+from ledger.contract.terms import InForce, WorksTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,26 @@ def works_owed(works: Works, terms: InForce, readings: Readings) -> Conclusion[D
     def conclude(chosen: Readings) -> Conclusion[Decimal | None]:
         if works.amount is None:
             return Conclusion(None, works.reasons)
-        done = works.accepted is not None
-        progress = Fraction(100) if done else min(Fraction(works.progress), Fraction(100))
-        percent = Fraction(rules.order_percent) + Fraction(rules.progress_percent) * progress / 100
-        percent += Fraction(rules.acceptance_percent) if done else 0
-        exact = Fraction(works.amount) * percent / 100
+        exact = Fraction(works.amount) * _percent_due(works, rules) / 100
         rounded = money.half_up_to_the_cent if choice(chosen, "R9") == 1 else money.unrounded
         return Conclusion(rounded(exact), works.reasons)
 
     return weighed(readings, ("R9",), conclude)
+
+
+def _percent_due(works: Works, rules: WorksTerms) -> Fraction:
+    """The share of the price that has fallen due, in percent.
+
+    The balance (« solde ») is what is left of the price, whatever came before it; until acceptance it is
+    not owed, unless a larger deposit leaves less.
+    """
+    whole = Fraction(100)
+    if works.accepted is not None:
+        return whole
+    progress = min(Fraction(works.progress), whole) / whole
+    by_progress = Fraction(rules.order_percent) + Fraction(rules.progress_percent) * progress
+    before_balance = max(Fraction(rules.order_percent), whole - Fraction(rules.acceptance_percent))
+    return min(by_progress, before_balance, whole)
 
 
 @clause("Services Professionnels")
