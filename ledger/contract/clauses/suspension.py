@@ -95,8 +95,7 @@ def why_unlawful(suspension: Suspension, grounds: Grounds, terms: InForce, readi
         case "art7":
             return _without_notice(suspension, grounds, terms, readings)
         case "art9.2":
-            found = any(at <= suspension.begins for _, at in grounds.abuses)
-            return None if found else "no abnormal use was found before it (art. 9.2)"
+            return None if _abuses(suspension, grounds) else "no abnormal use was found before it (art. 9.2)"
         case "art3.4.1":
             under_way = any(
                 row.begins <= suspension.begins and (row.ends is None or suspension.begins < row.ends)
@@ -138,13 +137,22 @@ def _notices(suspension: Suspension, grounds: Grounds) -> list[FormalNotice]:
     ]
 
 
+def _abuses(suspension: Suspension, grounds: Grounds) -> list[Reason]:
+    """Art. 9.2: the abnormal uses found by then, only the one that it rests on when it names one."""
+    return [
+        fact
+        for fact, at in grounds.abuses
+        if at <= suspension.begins and suspension.rests_on in (None, fact.subject)
+    ]
+
+
 def _rests_on(suspension: Suspension, grounds: Grounds) -> Iterable[Reason]:
     match suspension.ground:
         case "art7":
             for notice in _notices(suspension, grounds):
                 yield from notice.reasons
         case "art9.2":
-            yield from (fact for fact, at in grounds.abuses if at <= suspension.begins)
+            yield from _abuses(suspension, grounds)
         case "art3.4.1":
             yield from (row.fact for row in grounds.verifications if row.begins <= suspension.begins)
         case _:
