@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import takewhile
 
 from ledger import instants
-from ledger.contract.clauses.duty import Delay, Duty, Matter
+from ledger.contract.clauses.duty import Act, Delay, Duty, Matter
 from ledger.contract.clauses.prudence import (
+    Renewal,
     access_keys_renewal,
     operation_announced,
     reasonable_use,
+    renewed_by,
     responsible_at_all_times,
     time_to_announce,
     time_to_answer,
@@ -20,7 +23,7 @@ from ledger.contract.clauses.prudence import (
 )
 from ledger.facts.agreements import VerificationClosed
 from ledger.facts.recorded import Recorded
-from ledger.facts.security import AbuseCostClaimed, OperationAnnounced
+from ledger.facts.security import AbuseCostClaimed, AccessKeys, AccessKeysRenewed, OperationAnnounced
 from projections.days import instant_of
 from projections.obligations.case import Case, act_of, first
 
@@ -76,7 +79,15 @@ def _verification(case: Case, facts: list[Recorded]) -> Duty:
 def _access_keys(case: Case, facts: list[Recorded]) -> Duty:
     asked = facts[0]
     delay = time_to_renew(asked.legal_time, case.question.terms)
-    matter = Matter(asked, delay, act_of(first(facts, "access_keys.renewed")))
+    keys = asked.data.keys if isinstance(asked.data, AccessKeys) else []
+    renewals = [
+        Renewal(Act(fact, fact.legal_time, fact.not_after), frozenset(fact.data.keys))
+        for fact in facts
+        if isinstance(fact.data, AccessKeysRenewed)
+    ]
+    done = renewed_by(keys, asked.legal_time, renewals)
+    earlier = takewhile(lambda row: done is None or row.act.fact is not done.fact, renewals)
+    matter = Matter(asked, delay, done, tuple(row.act.fact for row in earlier))
     status = access_keys_renewal(matter, case.question.as_of)
     duty = Duty.of(asked.subject, "client", "renew the access keys", matter, status)
     excluded = "OUTSCALE does not answer for damage linked to keys that were not renewed in time"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ledger.contract.clauses.duty import Delay, DutyStatus, Matter
+from ledger.contract.clauses.duty import Act, Delay, DutyStatus, Matter
 from ledger.contract.finding import Conclusion, clause
 from ledger.contract.terms import InForce
 
@@ -31,6 +33,30 @@ def verification_answered(matter: Matter, as_of: datetime) -> Conclusion[DutySta
 def time_to_renew(asked_at: datetime, terms: InForce) -> Delay:
     """The hours to renew access keys (art. 9.1)."""
     return Delay.hours(asked_at, terms.at(asked_at).prudence.access_keys_hours)
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """A renewal of access keys: those that it names, or all of them when it names none."""
+
+    act: Act
+    keys: frozenset[str]
+
+
+def renewed_by(asked: Collection[str], asked_at: datetime, renewals: Iterable[Renewal]) -> Act | None:
+    """The renewal, in order of legal time, by which every key that was asked for is a new one.
+
+    What was renewed before the request does not count; a request that names no key is met by any renewal.
+    """
+    left, not_after = set(asked), asked_at
+    for renewal in renewals:
+        if renewal.act.at < asked_at:
+            continue
+        left -= renewal.keys or left
+        not_after = max(not_after, renewal.act.not_after)
+        if not left:
+            return Act(renewal.act.fact, renewal.act.at, not_after)
+    return None
 
 
 @clause("9.1")
