@@ -183,12 +183,14 @@ def _citation(case: Case) -> Iterator[Duty]:
 
 def _disclosure(case: Case, facts: list[Recorded]) -> Duty:
     ordered = facts[0]
-    told = first(facts, "disclosure.told")
-    matter = Matter(ordered, None, act_of(told))
+    tellings = [fact for fact in facts if isinstance(fact.data, DisclosureTold)]
+    why_not = {fact: fact.data.why_not for fact in tellings if isinstance(fact.data, DisclosureTold)}
+    told = next((fact for fact in tellings if why_not[fact] is None), None)
+    untold = tuple(fact for fact in tellings if why_not[fact] is not None)
+    matter = Matter(ordered, None, act_of(told), untold)
     status = disclosure_told(matter, case.question.as_of)
     duty = Duty.of(ordered.subject, "outscale", "tell the client of the order at once", matter, status)
-    why_not = told.data.why_not if told is not None and isinstance(told.data, DisclosureTold) else None
-    return replace(duty, note=why_not)
+    return replace(duty, note=next((why_not[fact] for fact in untold), None))
 
 
 def _secret(case: Case, disclosed: Recorded) -> Duty:

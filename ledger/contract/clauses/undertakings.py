@@ -172,10 +172,10 @@ def citation_allowed(citation: Citation, readings: Readings) -> Conclusion[DutyS
 
 @clause("14.1")
 def disclosure_told(matter: Matter, as_of: datetime) -> Conclusion[DutyStatus]:
-    """Whether the client was told at once that an authority ordered disclosure, or why it was not.
+    """Whether the client was told at once that an authority ordered disclosure.
 
     « OUTSCALE en informerait
-    immédiatement le CLIENT. »
+    immédiatement le CLIENT. » To say why it was not told is not to tell it.
     """
     return matter.standing(as_of)
 
