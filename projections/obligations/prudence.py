@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date, datetime, timedelta
 from itertools import takewhile
 
 from ledger import instants
 from ledger.contract.clauses.duty import Act, Delay, Duty, Matter
 from ledger.contract.clauses.prudence import (
+    Appointed,
     Renewal,
     access_keys_renewal,
     operation_announced,
@@ -21,6 +23,8 @@ from ledger.contract.clauses.prudence import (
     verification_answered,
     worn_equipment,
 )
+from ledger.contract.clauses.recovery import Ending
+from ledger.facts.accounts import AccountResponsibleLeft, AccountResponsibleNamed
 from ledger.facts.agreements import VerificationClosed
 from ledger.facts.recorded import Recorded
 from ledger.facts.security import AbuseCostClaimed, AccessKeys, AccessKeysRenewed, OperationAnnounced
@@ -38,6 +42,8 @@ TYPES = frozenset(
         "operation.announced",
     }
 )
+
+_FOREVER = instants.utc_midnight(date.max)
 
 
 def duties(case: Case) -> Iterator[Duty]:
@@ -121,28 +127,43 @@ def _operation(case: Case, facts: list[Recorded]) -> Duty:
 
 
 def _responsible(case: Case) -> Iterator[Duty]:
-    """A row for each period without a responsible person, from the opening of the account on."""
-    history = case.subjects.get(case.question.account, [])
-    named_now, gap_from = 0, None
+    """A row for each period without a responsible person, from the opening of the account to its end."""
+    ending = Ending(case.dossier.relation(), case.question.terms)
+    last_day = ending.last_day(case.question.readings)
+    over = _FOREVER if last_day is None else instants.paris_midnight(last_day + timedelta(days=1))
+    for since, until in _vacancies(case.subjects.get(case.question.account, [])):
+        if since.legal_time >= over:
+            continue
+        named = until if until is not None and until.legal_time < over else None
+        ended = named is None and over <= case.question.as_of
+        matter = Matter(since, Delay.until(since.legal_time), act_of(named), ending.reasons if ended else ())
+        ends = over if ended else None if named is None else named.legal_time
+        yield _gap(case, matter, since, ends)
+
+
+def _vacancies(history: list[Recorded]) -> Iterator[tuple[Recorded, Recorded | None]]:
+    """The facts between which nobody was responsible; the second is missing while nobody is."""
+    appointed, opened, since = Appointed(), False, None
     for fact in history:
-        if fact.type in ("account.opened", "account.responsible_left"):
-            named_now = max(0, named_now - 1)
-            if named_now == 0 and gap_from is None:
-                gap_from = fact
-        elif fact.type == "account.responsible_named":
-            named_now += 1
-            if gap_from is not None and gap_from.legal_time < fact.legal_time:
-                yield _gap(case, gap_from, fact)
-            gap_from = None
-    if gap_from is not None:
-        yield _gap(case, gap_from, None)
+        if isinstance(fact.data, AccountResponsibleNamed):
+            appointed.appoint(fact.data.name)
+        elif isinstance(fact.data, AccountResponsibleLeft):
+            appointed.leave(fact.data.name)
+        opened = opened or fact.type == "account.opened"
+        if opened and since is None and not appointed.anybody:
+            since = fact
+        elif since is not None and appointed.anybody:
+            if since.legal_time < fact.legal_time:
+                yield since, fact
+            since = None
+    if since is not None:
+        yield since, None
 
 
-def _gap(case: Case, since: Recorded, until: Recorded | None) -> Duty:
-    matter = Matter(since, Delay.until(since.legal_time), act_of(until))
+def _gap(case: Case, matter: Matter, since: Recorded, ends: datetime | None) -> Duty:
     status = responsible_at_all_times(matter, case.question.as_of)
-    ends = "still" if until is None else f"until {instants.plain(until.legal_time)}"
-    note = f"without one since {instants.plain(since.legal_time)}, {ends}"
+    said = "still" if ends is None else f"until {instants.plain(ends)}"
+    note = f"without one since {instants.plain(since.legal_time)}, {said}"
     return replace(
         Duty.of(since.subject, "client", "have a responsible person at all times", matter, status), note=note
     )

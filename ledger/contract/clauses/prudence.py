@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ledger.contract.clauses.duty import Act, Delay, DutyStatus, Matter
@@ -111,9 +111,47 @@ def operation_announced(matter: Matter, as_of: datetime) -> Conclusion[DutyStatu
     return matter.standing(as_of)
 
 
+@dataclass
+class Appointed:
+    """Who is responsible on the client's side, as persons are named and leave.
+
+    A person is known by its name, however often it was named; one who was never named cannot leave. A
+    departure that names nobody is of one of them, it is not known which.
+    """
+
+    names: set[str] = field(default_factory=set)
+    nameless: int = 0
+    gone: int = 0
+
+    @property
+    def anybody(self) -> bool:
+        """Whether there is somebody."""
+        return len(self.names) + self.nameless > self.gone
+
+    def appoint(self, name: str | None) -> None:
+        """Somebody was named; who is named again was perhaps the one who had left."""
+        if name is None:
+            self.nameless += 1
+        elif name in self.names and self.gone:
+            self.gone -= 1
+        else:
+            self.names.add(name)
+
+    def leave(self, name: str | None) -> None:
+        """Somebody left: a name that is not known may be that of a person who was named without one."""
+        if name is None:
+            self.gone += 1
+        elif name in self.names:
+            self.names.remove(name)
+        elif self.nameless:
+            self.nameless -= 1
+        if not self.anybody:
+            self.names, self.nameless, self.gone = set(), 0, 0
+
+
 @clause("9.3")
 def responsible_at_all_times(matter: Matter, as_of: datetime) -> Conclusion[DutyStatus]:  # noqa: ARG001 - a breach is one at once
-    """A period without a responsible person is a breach from its first instant on.
+    """A period of the contract without a responsible person is a breach from its first instant on.
 
     « Le CLIENT s’engage auprès de OUTSCALE à avoir en permanence un interlocuteur Responsable. »
     """
