@@ -129,9 +129,9 @@ def notice_of(
 
 
 def _reached(notice: Notification, addresses: Addresses, readings: Readings) -> bool:
-    """Whether a notice was made to the account: art. 11 names no channel, but a wrong address is none."""
+    """Whether a notice was made to the account: art. 11 names no channel, but a mail goes to its address."""
     right = addresses.when(notice.left_at, readings)
-    return notice.channel != "email" or notice.to is None or right is None or notice.to == right.address
+    return notice.channel != "email" or (right is not None and notice.to == right.address)
 
 
 def excused_by(
