@@ -60,25 +60,28 @@ class Support:
 
 
 def _ticket(opened: Recorded, history: list[Recorded]) -> Ticket:
+    """A ticket from its history; a resolution stands unless another follows what was said after it."""
     data = opened.data
     if not isinstance(data, TicketOpened):
         raise TypeError(f"{opened.subject} was opened by {opened.type}")
     complete = opened if data.information_complete else None
-    response = resolved = None
+    response, resolved, reopened = None, None, False
     asked: list[Asked] = []
     for fact in history:
         match fact.type:
             case "ticket.answered":
                 response = response or fact
             case "ticket.question_asked":
-                response = response or fact
+                response, reopened = response or fact, True
                 asked.append(Asked(fact, fact.legal_time))
             case "ticket.question_answered":
-                asked = [_answered(row, fact) for row in asked]
+                asked, reopened = [_answered(row, fact) for row in asked], True
                 said = isinstance(fact.data, TicketQuestionAnswered) and fact.data.information_complete
                 complete = fact if complete is None and said else complete
             case "ticket.resolved":
-                resolved = fact
+                response = response or fact
+                if resolved is None or reopened:
+                    resolved, reopened = fact, False
     return Ticket(
         opened,
         opened.legal_time,

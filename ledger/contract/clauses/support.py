@@ -154,11 +154,14 @@ def restoration_time(
 def support_applies(ticket: Ticket, zones: Zones, region: str | None, as_of: datetime) -> Conclusion[bool]:
     """Whether SLA9 applies: the specific support, all information, and every zone deployed meanwhile.
 
+    A Region with one zone only leaves it out, as its last words say.
+
     « Ce SLA ne s’applique que dans le cas où le CLIENT a souscrit à un Service de Support Spécifique. »
     « Dans le cas où les ressources du CLIENT
     n'ont été déployées que sur une seule Zone de disponibilité, ce SLA ne s'appliquera pas. »
     """
-    covered, because = zones_covered(zones, region, ticket.opened_at, ticket.resolved_at or as_of, as_of)
+    end = ticket.resolved_at or as_of
+    covered, because = zones_covered(zones, region, ticket.opened_at, end, as_of, several=True)
     applies = ticket.specific_support and ticket.complete_at is not None and covered
     return Conclusion(applies, (*ticket.reasons, *because))
 

@@ -72,9 +72,18 @@ def deployment_over_zones(
 
 
 def zones_covered(
-    zones: Zones, region: str | None, start: datetime, end: datetime, as_of: datetime
+    zones: Zones,
+    region: str | None,
+    start: datetime,
+    end: datetime,
+    as_of: datetime,
+    *,
+    several: bool = False,
 ) -> tuple[bool, tuple[Reason, ...]]:
-    """Whether every zone of a Region was deployed all the time from ``start`` to ``end``, and the facts."""
+    """Whether every zone of a Region was deployed all the time from ``start`` to ``end``, and the facts.
+
+    ``several`` asks that there be more than one.
+    """
     if region is None:
         return False, ()
     because: list[Reason] = []
@@ -84,5 +93,6 @@ def zones_covered(
         existing, client = zones.existing(region, at), zones.client(region, at)
         because += [row.fact for row in (existing, client) if row is not None]
         covered = existing is not None and client is not None and existing.zones <= client.zones
-        everywhere = everywhere and covered and bool(existing and existing.zones)
+        enough = existing is not None and len(existing.zones) > (1 if several else 0)
+        everywhere = everywhere and covered and enough
     return everywhere, tuple(dict.fromkeys(because))
