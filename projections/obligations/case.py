@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Protocol
 
+from ledger import instants
 from ledger.contract.clauses.duty import Act, Duty, Who
 from ledger.contract.clauses.notification import why_no_effect
+from ledger.contract.clauses.recovery import Ending
 from ledger.facts.recorded import Recorded
 from projections.dossier import Dossier
 from projections.question import Question
+
+_FOREVER = instants.utc_midnight(date.max)
 
 
 @dataclass
@@ -35,6 +41,17 @@ class Case:
             opening = next((fact for fact in facts if fact.type in types), None)
             if opening is not None:
                 yield [opening, *(fact for fact in facts if fact is not opening)]
+
+    @cached_property
+    def ending(self) -> Ending:
+        """How the contract ends; asked for once every fact was taken."""
+        return Ending(self.dossier.relation(), self.question.terms)
+
+    @cached_property
+    def over_from(self) -> datetime:
+        """The first instant after the contract, the last one there is while nothing ends it."""
+        last_day = self.ending.last_day(self.question.readings)
+        return _FOREVER if last_day is None else instants.paris_midnight(last_day + timedelta(days=1))
 
     def carried(self, fact: Recorded, by: Who) -> str | None:
         """Why an act that must come by mail has no effect, in a sentence; ``None`` when it has (row 28)."""

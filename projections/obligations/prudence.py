@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from itertools import takewhile
 
 from ledger import instants
@@ -23,7 +23,6 @@ from ledger.contract.clauses.prudence import (
     verification_answered,
     worn_equipment,
 )
-from ledger.contract.clauses.recovery import Ending
 from ledger.facts.accounts import AccountResponsibleLeft, AccountResponsibleNamed
 from ledger.facts.agreements import VerificationClosed
 from ledger.facts.recorded import Recorded
@@ -42,8 +41,6 @@ TYPES = frozenset(
         "operation.announced",
     }
 )
-
-_FOREVER = instants.utc_midnight(date.max)
 
 
 def duties(case: Case) -> Iterator[Duty]:
@@ -128,15 +125,15 @@ def _operation(case: Case, facts: list[Recorded]) -> Duty:
 
 def _responsible(case: Case) -> Iterator[Duty]:
     """A row for each period without a responsible person, from the opening of the account to its end."""
-    ending = Ending(case.dossier.relation(), case.question.terms)
-    last_day = ending.last_day(case.question.readings)
-    over = _FOREVER if last_day is None else instants.paris_midnight(last_day + timedelta(days=1))
+    over = case.over_from
     for since, until in _vacancies(case.subjects.get(case.question.account, [])):
         if since.legal_time >= over:
             continue
         named = until if until is not None and until.legal_time < over else None
         ended = named is None and over <= case.question.as_of
-        matter = Matter(since, Delay.until(since.legal_time), act_of(named), ending.reasons if ended else ())
+        matter = Matter(
+            since, Delay.until(since.legal_time), act_of(named), case.ending.reasons if ended else ()
+        )
         ends = over if ended else None if named is None else named.legal_time
         yield _gap(case, matter, since, ends)
 

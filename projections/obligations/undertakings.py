@@ -13,6 +13,7 @@ from ledger.contract.clauses.undertakings import (
     conflict_declared,
     derogatory_contract_needed,
     disclosure_told,
+    evidence_kept,
     flaw_closed,
     incident_communicated,
     incident_resolved,
@@ -98,18 +99,10 @@ def _resale(case: Case) -> Iterator[Duty]:
 
 
 def _incident(case: Case, facts: list[Recorded]) -> Iterator[Duty]:
-    found, as_of, account = facts[0], case.question.as_of, case.question.account
-    if not _concerns(found, account):
+    if not _concerned(case, facts):
         return
-    told = next(
-        (
-            fact
-            for fact in facts
-            if fact.type == "security_incident.communicated" and _concerns(fact, account)
-        ),
-        None,
-    )
-    tell = Matter(found, None, act_of(told))
+    found, as_of = facts[0], case.question.as_of
+    tell = Matter(found, None, act_of(_for_us(case, facts, "security_incident.communicated")))
     yield Duty.of(
         found.subject,
         "outscale",
@@ -117,7 +110,7 @@ def _incident(case: Case, facts: list[Recorded]) -> Iterator[Duty]:
         tell,
         incident_communicated(tell, as_of),
     )
-    close = Matter(found, None, act_of(first(facts, "security_incident.closed")))
+    close = Matter(found, None, act_of(_for_us(case, facts, "security_incident.closed")))
     yield Duty.of(
         found.subject,
         "outscale",
@@ -125,14 +118,39 @@ def _incident(case: Case, facts: list[Recorded]) -> Iterator[Duty]:
         close,
         incident_resolved(close, as_of),
     )
-    keep = Matter(found, logs_until(found.legal_time, case.question.terms))
-    yield Duty.of(found.subject, "outscale", "keep its logs and evidence", keep, logs_kept(keep, as_of))
+    logs = Matter(found, logs_until(found.legal_time, case.question.terms))
+    yield Duty.of(found.subject, "outscale", "keep its event logs", logs, logs_kept(logs, as_of))
+    evidence = Matter(found)
+    kept = evidence_kept(evidence)
+    yield Duty.of(found.subject, "outscale", "keep the evidence of it", evidence, kept)
 
 
-def _concerns(fact: Recorded, account: str) -> bool:
-    return isinstance(fact.data, SecurityIncident) and (
-        not fact.data.accounts or account in fact.data.accounts
+def _concerned(case: Case, facts: list[Recorded]) -> bool:
+    """Whether an incident is this account's: one that names it, or that names none and struck its client."""
+    if _names(facts[0]):
+        return any(case.question.account in _names(fact) for fact in facts)
+    opened, closed = case.dossier.first.get("account.opened"), first(facts, "security_incident.closed")
+    return (
+        opened is not None
+        and facts[0].legal_time < case.over_from
+        and (closed is None or opened.legal_time <= closed.legal_time)
     )
+
+
+def _for_us(case: Case, facts: list[Recorded], kind: str) -> Recorded | None:
+    """The first fact of a type that is about this account: it names it, or nobody."""
+    return next(
+        (
+            fact
+            for fact in facts
+            if fact.type == kind and (not _names(fact) or case.question.account in _names(fact))
+        ),
+        None,
+    )
+
+
+def _names(fact: Recorded) -> list[str]:
+    return fact.data.accounts if isinstance(fact.data, SecurityIncident) else []
 
 
 def _regulated(case: Case, facts: list[Recorded]) -> Iterator[Duty]:

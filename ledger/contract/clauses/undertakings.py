@@ -60,13 +60,22 @@ def logs_until(found_at: datetime, terms: InForce) -> Delay:
 
 @clause("8")
 def logs_kept(matter: Matter, as_of: datetime) -> Conclusion[DutyStatus]:
-    """Event logs and evidence of an incident are kept, six months at the least.
+    """Event logs are kept, six months at the least.
 
     « Mettre en œuvre une journalisation des évènements et conserver (au minimum 6 mois),
     protéger ces éléments et en limiter l’accès »
     """
     over = matter.delay is not None and as_of >= matter.delay.act_by
     return Conclusion("met" if over else "open", _facts(matter))
+
+
+@clause("8")
+def evidence_kept(matter: Matter) -> Conclusion[DutyStatus]:
+    """The evidence of a security incident is kept; the article gives it no end.
+
+    « garder les éléments de preuve relatifs aux incidents de sécurité »
+    """
+    return Conclusion("open", _facts(matter))
 
 
 @clause("21.3")
