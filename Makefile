@@ -1,4 +1,4 @@
-.PHONY: test lint run demo campaign
+.PHONY: test lint run demo bench campaign
 
 test:      ## the tests of every commit
 	scripts/test
@@ -12,6 +12,9 @@ run:       ## the ledger on its embedded defaults
 
 demo:      ## a sample contract year, then its pages
 	scripts/run demo
+
+bench:     ## what the ledger costs above the raw engine
+	scripts/setup run && .venv/bin/greffe bench
 
 campaign:  ## the long campaigns (see README)
 	scripts/setup test && .venv/bin/python -m pytest -m long

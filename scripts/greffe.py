@@ -16,6 +16,7 @@ from api.settings import Settings
 from ledger.contract.terms import look_in
 from ledger.errors import FlawedFactsError, GreffeError
 from scripts import access, asking, checking, erasing, evidence, recording, signing, witness
+from scripts.bench import bench as measure
 from scripts.options import Db, Mail
 
 app = typer.Typer(
@@ -87,6 +88,7 @@ for name, command in (
     ("keys", told_plainly(signing.keys)),
     ("vouch", told_plainly(signing.vouch)),
     ("witness", told_plainly(witness.witness)),
+    ("bench", told_plainly(measure)),
     ("demo", told_plainly(recording.demo)),
 ):
     app.command(name)(command)

@@ -20,12 +20,12 @@ from pathlib import Path
 import httpx
 import orjson
 import pytest
-from private_postfix import free_port, private_postfix, why_not
 
 from ledger.clock.journal import Journal
 from ledger.clock.message import read_stored
 from ledger.clock.queue_id import decode
 from ledger.store import open_record
+from scripts.bench.postfix import free_port, private_postfix, why_not
 
 KEY = "greffe-test-key-of-at-least-32-characters"
 BATCH = 1000

@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from private_postfix import PrivatePostfix, private_postfix, why_not
 
 from ledger.clock import Mail, MailSettings, open_mail
 from ledger.facts.envelope import parse_events
 from ledger.facts.recorded import Recorded
 from ledger.recorder import Recorder
 from ledger.store import Record, open_record
+from scripts.bench.postfix import PrivatePostfix, private_postfix, why_not
 
 ORIGIN = "greffe.test/clock"
 

@@ -1,4 +1,4 @@
-"""A private Postfix for tests: own folders, own ports, started in the foreground and stopped by its pid.
+"""A private Postfix, to measure and to test with: own folders, own ports, stopped by its pid.
 
 Settings as production needs them: long queue ids; a listener for stamping messages that adds no copy
 (``receive_override_options = no_address_mappings``); a public listener whose mail is copied to the
@@ -124,7 +124,7 @@ class PrivatePostfix:
         """Start, and wait until both listeners greet."""
         command = ["/usr/sbin/postfix", "-c", str(self.folder / "etc"), "start-fg"]
         with (self.folder / "log" / "start.log").open("ab") as log:
-            self._master = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._master = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603 - ours
         deadline = time.monotonic() + _START_SECONDS
         while not all(map(_greets, (self.stamping_port, self.public_port))):
             if self._master.poll() is not None or time.monotonic() > deadline:
