@@ -184,16 +184,17 @@ def _other(notice: FormalNotice) -> Who:
 
 
 def _duties(facts: list[Recorded], question: Question) -> Iterator[Deadline]:
-    """Every obligation that has an end."""
+    """Every obligation that has an end; one that is open past it lasted its least, and is behind it."""
     for duty in duties_of((fact for fact in facts if fact.type in OBLIGATIONS.types), question):
         if duty.delay is not None:
+            lasted = duty.status.value == "open" and question.as_of >= duty.delay.forfeit_after
             yield Deadline(
                 duty.delay.act_by,
                 duty.who,
                 duty.what,
                 duty.subject,
                 duty.status.article,
-                _OF_DUTY[duty.status.value],
+                "met" if lasted else _OF_DUTY[duty.status.value],
                 duty.delay.forfeit_after,
                 duty.met_by,
             )
