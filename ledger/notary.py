@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -36,8 +37,15 @@ class Notary:
         self._folder = folder
         self._record = record
         self._keys = Keys.open(folder, record.identity.origin)
+        self._read: SignedCheckpoint | None = None
         with self._locked():
             self._check(self._last())
+        self._connection: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        """Let go of the database, once it has signed."""
+        if self._connection is not None:
+            self._connection.close()
 
     @property
     def verifier_keys(self) -> list[VerifierKey]:
@@ -58,13 +66,18 @@ class Notary:
             note = self._keys.sign(latest)
             signed = SignedCheckpoint(latest, note)
             write_private(self._folder / SIGNED_FILE, signed.to_bytes())
-            self._keep(signed, vouched=False)
+            if self._connection is None:
+                self._connection = connect(self._record.path)
+                # durable in the folder already: in the database it may wait for the next commit
+                self._connection.execute("PRAGMA synchronous=NORMAL")
+            _keep(self._connection, signed, vouched=False)
         return signed
 
     def vouch(self, signed: SignedCheckpoint, cosignatures: tuple[Signature, ...] = ()) -> SignedCheckpoint:
         """Keep a checkpoint for good, with the signatures of witnesses added to it."""
         whole = SignedCheckpoint(signed.checkpoint, signed.note.signed_also_by(cosignatures))
-        self._keep(whole, vouched=True)
+        with closing(connect(self._record.path)) as connection:
+            _keep(connection, whole, vouched=True)
         return whole
 
     def renew_keys(self) -> None:
@@ -109,16 +122,15 @@ class Notary:
 
     def _last(self) -> SignedCheckpoint | None:
         path = self._folder / SIGNED_FILE
-        try:
-            return SignedCheckpoint.parse(path.read_bytes()) if path.exists() else None
-        except ProofError as error:
-            raise WrongLedgerError(f"{path} is damaged: {error}") from error
-
-    def _keep(self, signed: SignedCheckpoint, *, vouched: bool) -> None:
-        with closing(connect(self._record.path)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            keep_checkpoint(connection, signed, vouched=vouched)
-            connection.execute("COMMIT")
+        if not path.exists():
+            return None
+        raw = path.read_bytes()
+        if self._read is None or self._read.to_bytes() != raw:
+            try:
+                self._read = SignedCheckpoint.parse(raw)
+            except ProofError as error:
+                raise WrongLedgerError(f"{path} is damaged: {error}") from error
+        return self._read
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -130,3 +142,9 @@ class Notary:
             yield
         finally:
             os.close(descriptor)
+
+
+def _keep(connection: sqlite3.Connection, signed: SignedCheckpoint, *, vouched: bool) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    keep_checkpoint(connection, signed, vouched=vouched)
+    connection.execute("COMMIT")

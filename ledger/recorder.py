@@ -169,6 +169,8 @@ class Recorder:
             self._closed = True
             self._waiting.put(None)
         self._thread.join()
+        if self._signing is not None:
+            self._signing.notary.close()
         self._factory.close()
         _let_go(self._alone)
 

@@ -20,7 +20,8 @@ _RECEIVED = re.compile(rb"^Received:(?P<text>(?:.*\r\n)(?:[ \t].*\r\n)*)", re.MU
 _QUEUE_ID = re.compile(rb"\bid ([0-9A-Za-z]+)\b")
 _BEGIN = b"-----BEGIN GREFFE CHECKPOINT-----"
 _END = b"-----END GREFFE CHECKPOINT-----"
-_LONGEST_LINE = 76
+_LONGEST_LINE = 988
+"""Base64 characters in a line: RFC 5322 §2.1.1 allows 998, and each line costs the mail server time."""
 _BY = re.compile(rb"\bby ([^\s;()]+)")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -28,7 +29,7 @@ ML_DSA_44_FILE = "ml-dsa-44.pem"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Keys:
     """The pair of keys of a log called ``name``."""
 
@@ -60,7 +61,7 @@ class Keys:
             (folder / file).unlink(missing_ok=True)
         return cls.open(folder, name)
 
-    @property
+    @cached_property
     def verifier_keys(self) -> list[VerifierKey]:
         """What verifies its signatures."""
         return [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ MOST_SIGNATURES = 64
 LONGEST_NOTE_BYTES = 1_000_000
 
 _DASH = "— "
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _KEY_ID_BYTES = 4
 _MOST_DIGITS = 19
 
@@ -177,7 +179,7 @@ class Note:
             whole = raw.decode()
         except UnicodeDecodeError as error:
             raise ProofError(f"the note is not UTF-8: {error}") from error
-        if any(letter < " " and letter != "\n" for letter in whole):
+        if _CONTROL.search(whole):
             raise ProofError("the note holds a control character other than a line feed")
         text, blank, tail = whole.rpartition("\n\n")
         if not blank or not tail.endswith("\n"):
