@@ -54,3 +54,8 @@ class SmallLog:
     def consistency(self, old: int, size: int | None = None) -> ConsistencyProof:
         signed = self.signed(size)
         return ConsistencyProof(old, tuple(self.tree.consistency(old, signed.checkpoint.size)), signed)
+
+
+def leaves(count: int, word: str = "leaf") -> list[bytes]:
+    """So many leaves, all different."""
+    return [f"{word} {place}".encode() for place in range(count)]

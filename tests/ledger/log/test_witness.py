@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from log_factory import ORIGIN, SmallLog
+from log_factory import ORIGIN, SmallLog, leaves
 
 from ledger.errors import ProofError, WrongCallError, WrongLedgerError
 from ledger.log.checkpoints import Checkpoint, SignedCheckpoint, time_of
@@ -23,26 +23,6 @@ from ledger.log.proofs import ConsistencyProof
 from ledger.log.witness import PLAIN, SIZE, Witness
 
 NAME = "witness.test/w1"
-
-
-def leaves(count, word="leaf"):
-    return [f"{word} {place}".encode() for place in range(count)]
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory):
-    return Keys.open(tmp_path_factory.mktemp("log"), ORIGIN)
-
-
-@pytest.fixture
-def log(keys):
-    return SmallLog(keys).add(*leaves(300))
-
-
-@pytest.fixture
-def rewritten(keys):
-    """The same log with another second leaf, signed with the real key."""
-    return SmallLog(keys).add(b"leaf 0", b"another", *leaves(300)[2:])
 
 
 @pytest.fixture

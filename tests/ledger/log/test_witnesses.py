@@ -36,26 +36,6 @@ from ledger.recorder import Recorder
 from ledger.store import open_record
 
 
-def leaves(count, word="leaf"):
-    return [f"{word} {place}".encode() for place in range(count)]
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory):
-    return Keys.open(tmp_path_factory.mktemp("log"), ORIGIN)
-
-
-@pytest.fixture
-def log(keys):
-    return SmallLog(keys).add(*leaves(300))
-
-
-@pytest.fixture
-def rewritten(keys):
-    """The same log with another second leaf, signed with the real key."""
-    return SmallLog(keys).add(b"leaf 0", b"another", *leaves(300)[2:])
-
-
 @contextmanager
 def served(witness):
     """The witness behind a real server; gives its URL."""
