@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from ledger import instants, money
@@ -68,19 +70,18 @@ class File:
         """The invoice with its disputes, as the clauses take it."""
         disputes: list[Dispute] = []
         settlements: list[Settlement] = []
+        issued = self._issued()
         for fact in self.history:
             data = fact.data
             if isinstance(data, InvoiceDisputed):
-                disputes.append(Dispute(fact, fact.legal_time, fact.not_after, data.amount))
+                disputes.append(Dispute(fact, fact.legal_time, fact.not_after, disputed_by(data, issued)))
             elif isinstance(data, InvoiceDisputeSettled):
                 settlements.append(Settlement(fact, fact.legal_time, data.outcome, data.amount))
         return Contested(self.invoice(), tuple(disputes), tuple(settlements))
 
     def invoice(self) -> Invoice:
         """The invoice with the movements that stand."""
-        data = self.issued.data
-        if not isinstance(data, InvoiceIssued):
-            raise TypeError(f"{self.issued.subject} was opened by {self.issued.type}")
+        data = self._issued()
         moved = [fact for fact in self.history if not fact.type.startswith("invoice.dispute")]
         rejections = [fact for fact in moved if isinstance(fact.data, InvoicePaymentRejected)]
         return Invoice(
@@ -96,6 +97,12 @@ class File:
             min((instants.paris_date(fact.legal_time) for fact in rejections), default=None),
             tuple(moved),
         )
+
+    def _issued(self) -> InvoiceIssued:
+        data = self.issued.data
+        if not isinstance(data, InvoiceIssued):
+            raise TypeError(f"{self.issued.subject} was opened by {self.issued.type}")
+        return data
 
     def _payments(self) -> list[Movement]:
         """Payments that no rejection undid.
@@ -154,6 +161,40 @@ class Files:
     def contested(self) -> list[tuple[Recorded, Contested]]:
         """Every invoice in order of issue, beside the fact that opened it."""
         return [(file.issued, file.contested()) for file in self.by_subject.values()]
+
+
+def net_of(data: InvoiceIssued) -> Fraction:
+    """An invoice without VAT: as it says, else the total less VAT, else the sum of its lines."""
+    if data.net is not None:
+        return Fraction(data.net)
+    if data.vat is not None:
+        return Fraction(data.total) - Fraction(data.vat)
+    amounts = [line.amount for line in data.lines if line.amount is not None]
+    if amounts and len(amounts) == len(data.lines):
+        return Fraction(money.exact_sum(amounts))
+    return Fraction(data.total)
+
+
+def disputed_by(data: InvoiceDisputed, invoice: InvoiceIssued) -> Decimal | None:
+    """What a dispute is of, with VAT; ``None`` when it is of the whole.
+
+    Without an amount of its own it is what the lines that it names bill, with their share of the VAT; of the
+    whole when one of them is not on the invoice or bills no amount.
+    """
+    net = net_of(invoice)
+    if data.amount is not None or not data.lines or net <= 0:
+        return data.amount
+    named = [_lines_named(name, invoice) for name in data.lines]
+    billed = [invoice.lines[place].amount for place in set().union(*named)]
+    amounts = [amount for amount in billed if amount is not None]
+    if not all(named) or len(amounts) < len(billed):
+        return None
+    return money.half_up_to_the_cent(Fraction(money.exact_sum(amounts)) * Fraction(invoice.total) / net)
+
+
+def _lines_named(name: int | str, invoice: InvoiceIssued) -> set[int]:
+    """The numbers of the lines that a dispute names by their number or by their resource."""
+    return {place for place, line in enumerate(invoice.lines) if name in (place, line.resource)}
 
 
 def paris_day(value: date) -> date:

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
-from ledger import instants, money
+from ledger import instants
 from ledger.contract.clauses.catalogue import billing_units, service_commitments
 from ledger.contract.clauses.claims import (
     Claims,
@@ -43,7 +43,7 @@ from ledger.facts.invoices import InvoiceCredited, InvoiceIssued
 from ledger.facts.levels import SlaClaimed
 from ledger.facts.recorded import Recorded
 from projections.acceptance import ACCEPTANCE, RESERVE_TYPES, Deliveries, Notices, claim_of
-from projections.invoices import INVOICE_TYPES, File, Files, paris_day
+from projections.invoices import INVOICE_TYPES, File, Files, net_of, paris_day
 from projections.notifications import ADDRESS_TYPES, NOTIFICATION_TYPES, Post
 from projections.outages import PLACE_TYPES, TROUBLE_TYPES, Metered, Places, Troubles
 from projections.question import Question
@@ -194,7 +194,7 @@ def bill_of(file: File) -> Bill:
     data, invoice = file.issued.data, file.invoice()
     if not isinstance(data, InvoiceIssued):
         raise TypeError(f"{file.issued.subject} was opened by {file.issued.type}")
-    net = _net(data)
+    net = net_of(data)
     share = net / Fraction(data.total) if data.total else Fraction(1)
     for fact in file.history:
         note = fact.data
@@ -210,17 +210,6 @@ def bill_of(file: File) -> Bill:
 def _last_day(value: date) -> date:
     """A day as it stands; of an instant, the Paris day of the one just before it."""
     return instants.paris_date(value - _INSTANT) if isinstance(value, datetime) else value
-
-
-def _net(data: InvoiceIssued) -> Fraction:
-    if data.net is not None:
-        return Fraction(data.net)
-    if data.vat is not None:
-        return Fraction(data.total) - Fraction(data.vat)
-    amounts = [line.amount for line in data.lines if line.amount is not None]
-    if amounts and len(amounts) == len(data.lines):
-        return Fraction(money.exact_sum(amounts))
-    return Fraction(data.total)
 
 
 class ServiceLevels:

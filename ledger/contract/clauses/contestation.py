@@ -124,35 +124,65 @@ def _acceptance(
     contested: Contested, terms: InForce, as_of: datetime, readings: Readings
 ) -> InvoiceAcceptance:
     until = contestable_until(contested.invoice, terms, readings)
-    live, settled = _unsettled(contested, until)
-    if settled == "rejected":
-        return "irrevocably_accepted"
-    if live:
+    course = course_of(contested, until)
+    if course.live:
         return "disputed"
-    if settled is not None:
+    if course.settled:
         return "settled"
-    return "irrevocably_accepted" if as_of >= until else "open"
+    return "irrevocably_accepted" if course.closed or as_of >= until else "open"
 
 
-def _unsettled(contested: Contested, until: datetime) -> tuple[list[Dispute], Outcome | None]:
-    """The disputes in time that no later settlement settled, and how the earlier ones ended.
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What settlements made of an invoice: what they upheld, what they rejected, and what is left.
 
-    A rejection is final: the invoice is irrevocably accepted at once, and no later dispute reopens it. A
-    late dispute never counts, however it was settled. Of one instant, a dispute comes first.
+    ``live`` are the disputes in time that none has settled; ``settled`` tells whether any upheld something,
+    ``closed`` whether the whole was rejected.
     """
-    live: list[Dispute] = []
-    ended: Outcome | None = None
-    waiting = [dispute for dispute in contested.disputes if standing_of(dispute, until) != "late"]
+
+    live: tuple[Dispute, ...]
+    upheld: Decimal
+    rejected: Decimal
+    settled: bool
+    closed: bool
+
+
+def course_of(contested: Contested, until: datetime) -> Course:
+    """The settlements in order, each of the disputes in time since the one before it.
+
+    A late dispute never counts, however it was settled. What was upheld is what the settlement names, at
+    most what was disputed; the rest of that is rejected, and rejected for good: of the whole, the invoice is
+    irrevocably accepted at once, and no later dispute reopens it. Of one instant, a dispute comes first.
+    """
+    total, upheld, rejected, settled = contested.invoice.total, money.NIL, money.NIL, False
+    waiting = tuple(dispute for dispute in contested.disputes if standing_of(dispute, until) != "late")
     for settlement in sorted(contested.settlements, key=lambda item: item.stamped_at):
         earlier = [dispute for dispute in waiting if dispute.stamped_at <= settlement.stamped_at]
         if not earlier:
             continue
-        if settlement.outcome == "rejected":
-            return [], "rejected"
-        waiting = [dispute for dispute in waiting if dispute.stamped_at > settlement.stamped_at]
-        ended = settlement.outcome
-    live = waiting
-    return live, ended
+        left = money.exact_sum((total, -upheld, -rejected))
+        disputed = _sum_of(earlier, left)
+        granted = _granted(settlement, disputed)
+        settled = settled or settlement.outcome != "rejected"
+        upheld = money.exact_sum((upheld, granted))
+        rejected = money.exact_sum((rejected, disputed, -granted))
+        if rejected >= total:
+            return Course((), upheld, rejected, settled, closed=True)
+        waiting = tuple(dispute for dispute in waiting if dispute.stamped_at > settlement.stamped_at)
+    return Course(waiting, upheld, rejected, settled, closed=False)
+
+
+def _granted(settlement: Settlement, disputed: Decimal) -> Decimal:
+    """What a settlement upholds of what was disputed: without an amount, all of it."""
+    if settlement.outcome == "rejected":
+        return money.NIL
+    return disputed if settlement.amount is None else min(settlement.amount, disputed)
+
+
+def _sum_of(disputes: Sequence[Dispute], left: Decimal) -> Decimal:
+    """What disputes come to together: at most what is left, and that when one is of the whole."""
+    amounts = [dispute.amount for dispute in disputes if dispute.amount is not None]
+    return min(money.exact_sum(amounts), left) if len(amounts) == len(disputes) else left
 
 
 @clause("15.3")
@@ -174,26 +204,11 @@ def disputed_amount(contested: Contested, terms: InForce, readings: Readings) ->
 
 def disputed_of(contested: Contested, terms: InForce, readings: Readings) -> Decimal:
     """The disputed amount under one choice of readings."""
-    until = contestable_until(contested.invoice, terms, readings)
-    live, _ = _unsettled(contested, until)
-    total = contested.invoice.total
-    if not live:
+    course = course_of(contested, contestable_until(contested.invoice, terms, readings))
+    left = money.exact_sum((contested.invoice.total, -course.rejected))
+    if not course.live:
         return money.NIL
-    if choice(readings, "R14") > 1 or any(dispute.amount is None for dispute in live):
-        return money.at_least_cents(total)
-    return money.at_least_cents(min(money.exact_sum(dispute.amount or money.NIL for dispute in live), total))
-
-
-def upheld_of(contested: Contested, total: Decimal) -> Decimal:
-    """What settlements upheld: what they name, else what was disputed before them."""
-    upheld = money.NIL
-    for settlement in contested.settlements:
-        if settlement.outcome == "rejected":
-            continue
-        earlier = [row.amount for row in contested.disputes if row.stamped_at <= settlement.stamped_at]
-        disputed = total if None in earlier else money.exact_sum(row for row in earlier if row is not None)
-        upheld = money.exact_sum((upheld, disputed if settlement.amount is None else settlement.amount))
-    return min(upheld, total)
+    return money.at_least_cents(left if choice(readings, "R14") > 1 else _sum_of(course.live, left))
 
 
 @clause("15.3")
@@ -211,10 +226,12 @@ def accepted_amount(
         total = money.at_least_cents(contested.invoice.total)
         if standing == "irrevocably_accepted":
             return Conclusion(total, contested.invoice.reasons)
-        if as_of < contestable_until(contested.invoice, terms, chosen):
-            return Conclusion(money.NIL, contested.invoice.reasons)
-        held = disputed_of(contested, terms, chosen) if standing == "disputed" else money.NIL
-        left = money.exact_sum((total, -held, -upheld_of(contested, total)))
+        until = contestable_until(contested.invoice, terms, chosen)
+        course = course_of(contested, until)
+        if as_of < until:
+            return Conclusion(money.at_least_cents(course.rejected), contested.invoice.reasons)
+        held = disputed_of(contested, terms, chosen)
+        left = money.exact_sum((total, -held, -course.upheld))
         return Conclusion(max(left, money.NIL), contested.invoice.reasons)
 
     return weighed(readings, DISPUTED_READINGS, conclude)
