@@ -35,8 +35,9 @@ DAMAGE_TYPES = frozenset({"damage.claimed", "damage.settled"})
 class Liability:
     """Every claim for damage, with its cap and what explains it.
 
-    Beside the fields of the interface a row says who claims what, whether liability is ``excluded`` or
-    ``unlimited``, ``why``, the parts of the failure that force majeure excuses, and what settled it.
+    Beside the fields of the interface a row says who claims what, in which currency the cap is (the sum of
+    art. 25 is in euros whatever the claim's), whether liability is ``excluded`` or ``unlimited``, ``why``,
+    the parts of the failure that force majeure excuses, and what settled it.
     """
 
     name = "liability"
@@ -89,6 +90,7 @@ def _row(
         "claimed": claimed.data.amount,
         "currency": claimed.data.currency,
         "cap": liability_cap(*asked),
+        "cap_currency": limit.currency or damage.currency,
         "excluded": limit.extent == "excluded",
         "unlimited": limit.extent == "unlimited",
         "why": limit.why,

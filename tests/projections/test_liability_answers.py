@@ -139,8 +139,9 @@ class TestForceMajeure:
     def test_it_excuses_outscale_alone(self) -> None:
         """A claim of OUTSCALE against the client is not eased by it (« La responsabilité de OUTSCALE »)."""
         outage = claimed(**OUTAGE, by="outscale", to="2021-06-17T00:00:00Z")
-        row = rows(billed(), outage, *struck("2021-06-17T00:00:00Z"))[0]
-        assert (row["excused"]["value"], row["cap"]["value"]) == ([], "3000.00")
+        paid = moved("paid", "2021-06-10T08:00:00Z", amount="1200")
+        row = rows(billed(), paid, outage, *struck("2021-06-17T00:00:00Z"))[0]
+        assert (row["excused"]["value"], row["cap"]["value"]) == ([], "600.00")
 
     def test_an_event_that_names_no_service(self) -> None:
         """An event that names no service strikes them all, as it does for service levels."""

@@ -25,6 +25,8 @@ DamageKind = Literal["interruption", "other", "third_party", "illicit_content", 
 Extent = Literal["limited", "unlimited", "excluded", "unknown"]
 CAP_READINGS = ("R11", "R25", "R9")
 
+EURO = "EUR"
+
 _ONE_DAY = timedelta(days=1)
 
 
@@ -80,13 +82,15 @@ class Event:
 class Limit:
     """A cap before rounding, why in a sentence, and the facts it rests on beside the claim.
 
-    ``amount`` is ``None`` when there is no limit, or when none can be told.
+    ``amount`` is ``None`` when there is no limit, or when none can be told; ``currency`` is ``None`` when it
+    is that of the claim.
     """
 
     extent: Extent
     amount: Fraction | None
     why: str
     because: tuple[Reason, ...] = ()
+    currency: str | None = None
 
 
 @clause("13.2")
@@ -124,6 +128,8 @@ def liability_cap(
     (trois) fois »
     « les Parties déclinent toute responsabilité quant aux dommages indirects et/ou
     immatériels »
+    « Dans l’hypothèse où une faute du CLIENT aurait pour conséquences des dommages aux tiers, cette
+    limitation ne sera pas non plus applicable. »
     « Aucune des limites ci-dessus ne s’applique en cas d’atteinte à l’intégrité des personnes physiques. »
     """
 
@@ -152,7 +158,7 @@ def limit_of(
         return fixed
     counted = tuple(row for row in cashed if row.invoice.currency == damage.currency)
     general = _half_of_cashed(damage, counted, terms)
-    if damage.kind != "interruption":
+    if damage.kind != "interruption" or damage.by != "client":
         return general
     own = _interruption(damage, counted, events, terms, as_of, readings)
     if own.amount is None or general.amount is None or choice(readings, "R25") == 1:
@@ -161,27 +167,35 @@ def limit_of(
 
 
 def _whatever_was_cashed(damage: Damage, terms: InForce) -> Limit | None:
-    """Where neither payments nor invoices matter; harm to persons comes first, even of a Beta service."""
+    """Where neither payments nor invoices matter; harm to persons comes first, even of a Beta service.
+
+    The sum of art. 25 limits OUTSCALE's liability, and does not bring back what art. 13.1 excludes.
+    """
     if damage.bodily_harm:
         return Limit("unlimited", None, "no limit applies to harm to persons (art. 13.1)")
-    if damage.beta and damage.by == "client":
+    excluded = damage.kind == "indirect" and not damage.gross_fault
+    if damage.beta and damage.by == "client" and not excluded:
         cap = Fraction(terms.at(damage.claimed_at).beta.liability_cap)
-        return Limit("limited", cap, "a Beta service: a fixed sum in euros for each client (art. 25)")
+        why = "a Beta service: a fixed sum in euros for each client (art. 25)"
+        return Limit("limited", cap, why, currency=EURO)
     unlimited = _unlimited(damage)
     if unlimited is not None:
         return Limit("unlimited", None, unlimited)
-    if damage.kind == "indirect":
+    if excluded:
         return Limit("excluded", Fraction(0), "indirect damage is excluded (art. 13.1)")
     return None
 
 
 def _unlimited(damage: Damage) -> str | None:
+    """Why no limit applies: the client answers in full for its content and for harm to third parties."""
     if damage.gross_fault:
         return "no limit applies to gross fault (art. 13.1)"
+    if damage.by == "client":
+        return None
     if damage.kind == "illicit_content":
         return "illicit content is gross fault, and the client's indemnity has no limit (art. 13.1)"
     if damage.kind == "third_party":
-        return "no limit applies to damage to third parties (art. 13.1)"
+        return "no limit applies to the client's fault that harms third parties (art. 13.1)"
     return None
 
 

@@ -205,7 +205,7 @@ class TestNoLimit:
         [
             {"gross_fault": True},
             {"bodily_harm": True},
-            {"kind": "third_party"},
+            {"kind": "third_party", "by": "outscale"},
             {"kind": "illicit_content", "by": "outscale"},
             {"kind": "indirect", "gross_fault": True},
             {"kind": "indirect", "bodily_harm": True},
