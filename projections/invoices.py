@@ -255,7 +255,7 @@ def _row(issued: Recorded, contested: Contested, rates: Rates, question: Questio
         "clock": issued.clock,
         "currency": invoice.currency,
         "total": money.at_least_cents(invoice.total),
-        "due": invoice.due or invoice.issue_day(readings),
+        "due": max(invoice.due or date.min, invoice.issue_day(readings)),
         "contestable_until": contestable_until(invoice, terms, readings),
         "acceptance": invoice_acceptance(contested, terms, as_of, readings),
         "dispute": dispute_standing(disputes, invoice, terms, readings) if disputes else None,

@@ -31,6 +31,7 @@ from ledger.contract.clauses.levels import (
 from ledger.contract.clauses.penalties import (
     Bill,
     Billing,
+    Blocking,
     capped_penalty,
     total_penalty,
     window_penalty,
@@ -129,17 +130,18 @@ class _Gathered:
         return list(self.troubles.maintenances(self.post))
 
     def billing(self) -> Billing:
-        """Revenue and lateness, in euros if any invoice is, else in the first currency."""
+        """Revenue, in euros if any invoice is, else in the first currency; lateness in whatever currency."""
         bills = [bill_of(file) for file in self.files.by_subject.values()]
         currencies = {bill.invoice.currency for bill in bills}
         first = EURO if EURO in currencies else min(currencies, default=EURO)
         imposed = [facts for facts in self.suspended.values() if _under_article_7(facts)]
         return Billing(
-            tuple(bill for bill in bills if bill.invoice.currency == first),
+            tuple(bills),
             self.question.terms,
             self.question.as_of,
-            tuple(_blocked(facts, self.question.as_of) for facts in imposed),
+            tuple(_blocking(facts, self.question) for facts in imposed),
             tuple(fact for facts in imposed for fact in facts),
+            first,
         )
 
     def claims(self, levels: Levels) -> Claims:
@@ -158,10 +160,15 @@ def _under_article_7(facts: list[Recorded]) -> bool:
     return any(fact.fields["data"].get("ground") == "art7" for fact in facts)
 
 
-def _blocked(facts: list[Recorded], as_of: datetime) -> Interval:
-    imposed = next(fact.legal_time for fact in facts if fact.type == "suspension.imposed")
+def _blocking(facts: list[Recorded], question: Question) -> Blocking:
+    imposed = next(fact for fact in facts if fact.type == "suspension.imposed")
     ends = [fact.legal_time for fact in facts if fact.type == "suspension.lifted"]
-    return Interval(imposed, min(ends, default=as_of + _INSTANT))
+    terms = question.terms.at(question.as_of)
+    scope: list[str] = imposed.fields["data"].get("scope", [])
+    return Blocking(
+        Interval(imposed.legal_time, min(ends, default=question.as_of + _INSTANT)),
+        frozenset(scope) | frozenset(terms.service_named(name) for name in scope),
+    )
 
 
 def _claim(fact: Recorded, data: SlaClaimed, known: set[str], terms: Terms) -> PenaltyClaim:
@@ -272,7 +279,7 @@ def _window(row: Figure, levels: Levels, billing: Billing, question: Question) -
         "excluded": [part.to_json() for part in row.downtime.excluded],
         "applies": applicability(row, levels.case),
         "penalty": window_penalty(row, levels, billing, readings),
-        "lost": billing.late_during(row.window, readings),
+        "lost": billing.late_during(row, readings),
         "act_by": ends.act_by,
         "forfeit_after": ends.forfeit_after,
     }

@@ -152,7 +152,8 @@ class _Hearing:
         standings = {standing for _, standing in timely} or {self._standing(claim, claim.last_day)}
         if standings == {"out_of_time"}:
             return Judged("out_of_time")
-        rows = [row for row, standing in timely if standing != "out_of_time"]
+        timely_rows = [row for row, standing in timely if standing != "out_of_time"]
+        rows = [row for row in timely_rows if not self._late(claim, row.target)]
         lost = self._is_lost(claim, rows)
         if "in_time" not in standings:
             return Judged("arguable", _NOTHING if lost else self._credit(claim, rows))
@@ -171,12 +172,15 @@ class _Hearing:
             return "in_time"
         return "out_of_time" if claim.stamped_at >= ends.forfeit_after else "arguable"
 
-    def _is_lost(self, claim: PenaltyClaim, rows: Iterable[Figure]) -> bool:
-        """Whether the client was late at the stamp of the claim, or during each of its windows."""
-        if self._billing.late_at(claim.stamped_at, self._readings):
-            return True
-        windows = {row.window for row in rows}
-        return bool(windows) and all(self._billing.late_during(window, self._readings) for window in windows)
+    def _late(self, claim: PenaltyClaim, target: Target | None) -> bool:
+        """Whether the client was late at the stamp of the claim while what is meant was not interrupted."""
+        return self._billing.late_at(claim.stamped_at, target, self._readings)
+
+    def _is_lost(self, claim: PenaltyClaim, rows: list[Figure]) -> bool:
+        """Whether lateness leaves no row: at the stamp of the claim, or during each of their windows."""
+        if not rows:
+            return self._late(claim, None)
+        return all(self._billing.late_during(row, self._readings) for row in rows)
 
     def _is_excluded(self, rows: Iterable[Figure]) -> bool:
         """Whether what was reserved would break a promise but for an exclusion or an earlier claim.

@@ -113,10 +113,12 @@ def interest_readings(*invoices: Invoice) -> tuple[str, ...]:
 def due_day(invoice: Invoice, readings: Readings) -> date | None:
     """The last day in time: the day of issue, or the date agreed; ``None`` while no lateness can begin.
 
+    A date agreed before the day of issue waits for it: nobody can pay what was not billed.
     Under a direct-debit mandate and the second reading of R15, lateness begins only once a debit was
     rejected: on the day after that, or after the due day when it is later.
     """
-    due = invoice.due or invoice.issue_day(readings)
+    issued = invoice.issue_day(readings)
+    due = issued if invoice.due is None else max(invoice.due, issued)
     if not invoice.direct_debit or choice(readings, "R15") == 1:
         return due
     return None if invoice.rejected_on is None else max(due, invoice.rejected_on)

@@ -13,8 +13,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 from ledger import instants, money
-from ledger.contract.clauses.levels import DOWNTIME_READINGS, Figure, Levels, applicability
-from ledger.contract.clauses.payment import LATENESS_READINGS, Invoice, due_day
+from ledger.contract.clauses.levels import DOWNTIME_READINGS, Figure, Levels, Target, applicability
+from ledger.contract.clauses.payment import LATENESS_READINGS, Invoice, Movement, due_day
 from ledger.contract.clauses.windows import Interval, Window, seconds, without
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
 from ledger.contract.readings import choice, weighed
@@ -78,17 +78,36 @@ class Due:
         return sum((row.amount for row in self.portions), start=_NOTHING)
 
 
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """When an art. 7 suspension interrupted services: those that ``scope`` names, all when it is empty."""
+
+    span: Interval
+    scope: frozenset[str] = frozenset()
+
+    def interrupts(self, target: Target | None) -> bool:
+        """Whether it interrupted what is meant: one service or resource, or all of them."""
+        if not self.scope:
+            return True
+        return target is not None and not self.scope.isdisjoint({target.service, target.resource_id})
+
+
 @dataclass(frozen=True)
 class Billing:
-    """The bills of an account, and when an art. 7 suspension interrupted its services."""
+    """The bills of an account, and when art. 7 suspensions interrupted its services.
+
+    Bills of every currency can be late; those of ``currency`` alone are revenue, which is never added up
+    with another.
+    """
 
     bills: tuple[Bill, ...]
     terms: InForce
     as_of: datetime
-    interrupted: tuple[Interval, ...] = ()
+    blockings: tuple[Blocking, ...] = ()
     because: tuple[Reason, ...] = ()
+    currency: str = "EUR"
     _lateness: dict[tuple[int, ...], tuple[Interval | None, ...]] = field(default_factory=dict)
-    _late: dict[tuple[int, ...], tuple[Interval, ...]] = field(default_factory=dict)
+    _late: dict[tuple[object, ...], tuple[Interval, ...]] = field(default_factory=dict)
 
     def average(self, window: Window, readings: Readings) -> Fraction:
         """CAcm: what the bills of the year that ends with a window come to in a month (R7)."""
@@ -101,22 +120,26 @@ class Billing:
 
     def revenue(self, window: Window) -> list[Bill]:
         """The bills whose period ends in the twelve months that end with a window."""
-        days = self.revenue_days(window)
-        return [bill for bill in self.bills if bill.last_day in days]
+        return [bill for bill in self.bills if self.is_revenue(bill, window)]
+
+    def is_revenue(self, bill: Bill, window: Window) -> bool:
+        """Whether a bill makes the revenue of a window."""
+        return bill.invoice.currency == self.currency and bill.last_day in self.revenue_days(window)
 
     def revenue_days(self, window: Window) -> Days:
         """The twelve months that end with a window."""
         months = self.terms.at(window.span.start).penalties.revenue_months
         return Days(_months_before(window.last_day + _ONE_DAY, months), window.last_day)
 
-    def late(self, readings: Readings) -> tuple[Interval, ...]:
-        """When the client was late in paying while its services were not interrupted (R13, R15)."""
-        key = _lateness_key(readings)
+    def late(self, target: Target | None, readings: Readings) -> tuple[Interval, ...]:
+        """When the client was late while what is meant was not interrupted (R13, R15)."""
+        blocked = tuple(row.span for row in self.blockings if row.interrupts(target))
+        key = (blocked, *_lateness_key(readings))
         if key not in self._late:
             spans = (span for span in self.lateness(readings) if span is not None)
             known = Interval(instants.utc_midnight(date.min), self.as_of + timedelta(microseconds=1))
             seen = (part for span in spans if (part := span.within(known)) is not None)
-            self._late[key] = without(seen, self.interrupted)
+            self._late[key] = without(seen, blocked)
         return self._late[key]
 
     def lateness(self, readings: Readings) -> tuple[Interval | None, ...]:
@@ -126,17 +149,21 @@ class Billing:
             self._lateness[key] = tuple(lateness(bill.invoice, readings) for bill in self.bills)
         return self._lateness[key]
 
-    def late_at(self, instant: datetime, readings: Readings) -> bool:
-        """Whether the client was late at an instant."""
-        return any(span.start <= instant < span.end for span in self.late(readings))
+    def late_at(self, instant: datetime, target: Target | None, readings: Readings) -> bool:
+        """Whether the client was late at an instant, for what is meant: for all of it when ``None``."""
+        return any(span.start <= instant < span.end for span in self.late(target, readings))
 
-    def late_during(self, window: Window, readings: Readings) -> bool:
-        """Whether the client was late at any instant of a window."""
-        return any(span.within(window.span) is not None for span in self.late(readings))
+    def late_during(self, row: Figure, readings: Readings) -> bool:
+        """Whether the client was late at any instant of a row's window."""
+        return any(span.within(row.window.span) is not None for span in self.late(row.target, readings))
 
     def holding(self, day: date) -> tuple[int, ...]:
-        """Which bills hold a day."""
-        return tuple(number for number, bill in enumerate(self.bills) if bill.holds(day))
+        """Which bills of the revenue's currency hold a day."""
+        return tuple(
+            number
+            for number, bill in enumerate(self.bills)
+            if bill.invoice.currency == self.currency and bill.holds(day)
+        )
 
 
 def _lateness_key(readings: Readings) -> tuple[int, ...]:
@@ -161,7 +188,7 @@ def lateness(invoice: Invoice, readings: Readings) -> Interval | None:
     if due is None or invoice.principal_on(due + _ONE_DAY) <= 0:
         return None
     start, left = instants.paris_midnight(due + _ONE_DAY), invoice.total
-    for movement in sorted((*invoice.payments, *invoice.credits), key=lambda row: row.day):
+    for movement in sorted((*invoice.payments, *invoice.credits), key=_in_order):
         left = money.exact_sum((left, -movement.amount))
         if left <= 0:
             told = movement.fact.legal_time
@@ -171,11 +198,15 @@ def lateness(invoice: Invoice, readings: Readings) -> Interval | None:
     return Interval(start, _FOREVER)
 
 
+def _in_order(movement: Movement) -> tuple[date, datetime]:
+    return movement.day, movement.fact.legal_time
+
+
 def due_for(row: Figure, levels: Levels, billing: Billing, readings: Readings) -> Due | None:
     """Ps = (Sg − Sc) × 10 × CAcm of a row; ``None`` when nothing is due or it is lost."""
     if not (row.shortfall and applicability(row, levels.case).value):
         return None
-    if billing.late_during(row.window, readings):
+    if billing.late_during(row, readings):
         return None
     multiplier = billing.terms.at(row.window.span.start).penalties.multiplier
     ceiling = billing.average(row.window, readings)
@@ -267,7 +298,7 @@ def penalty_facts(rows: Iterable[Figure], billing: Billing, readings: Readings) 
     facts = [fact for row in rows for fact in row.downtime.because]
     for bill, late in zip(billing.bills, billing.lateness(readings), strict=True):
         if any(
-            bill.last_day in billing.revenue_days(row.window)
+            billing.is_revenue(bill, row.window)
             or (late is not None and late.within(row.window.span) is not None)
             for row in rows
         ):
