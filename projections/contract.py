@@ -11,6 +11,7 @@ from ledger.contract.clauses.endings import (
     contract_status,
     decisive,
     erasable_from,
+    firm_beyond,
     mandatory_retrieval,
     recover_data_before,
     termination_effective,
@@ -60,6 +61,8 @@ def _termination(relation: Relation, question: Question) -> dict[str, Any] | Non
     if found is None:
         return None
     termination, effect = found
+    told = (mandatory_retrieval(termination, effect, question.terms), firm_beyond(relation, effect))
+    warnings = [warning for warning in told if warning is not None]
     return {
         "subject": termination.fact.subject,
         "by": termination.by,
@@ -67,7 +70,7 @@ def _termination(relation: Relation, question: Question) -> dict[str, Any] | Non
         "effective_date": termination_effective(relation, question.terms, question.readings),
         "why_not": effect.why,
         "recover_data_before": recover_data_before(relation, question.terms, question.readings),
-        "warning": mandatory_retrieval(termination, effect, question.terms),
+        "warning": "; ".join(warnings) or None,
         "erasable_from": erasable_from(relation, question.terms, question.readings),
     }
 

@@ -22,3 +22,8 @@ def end_of(day: date | datetime | None) -> datetime | None:
     if day is None or isinstance(day, datetime):
         return day
     return instants.paris_midnight(day + timedelta(days=1))
+
+
+def last_day(day: date | datetime) -> date:
+    """A Paris day, or the one on which an instant falls."""
+    return instants.paris_date(day) if isinstance(day, datetime) else day

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import date
 
 from ledger.contract.clauses.endings import Relation, Termination
 from ledger.contract.clauses.formation import Acceptance, Information, Step, Subscription
@@ -15,6 +16,8 @@ from ledger.facts.agreements import ContractAccepted, VerificationClosed
 from ledger.facts.endings import FormalNoticeSent, TerminationNotified
 from ledger.facts.mail import MailReceived
 from ledger.facts.recorded import Recorded
+from ledger.facts.reservations import ReservationOrdered
+from projections.days import last_day
 from projections.notifications import ADDRESS_TYPES, NOTIFICATION_TYPES, Post
 from projections.suspended import SUSPENSION_TYPES, SuspensionHistory
 
@@ -39,11 +42,14 @@ DOSSIER_TYPES = (
             "mail.received",
             "abuse.found",
             "corruption.found",
+            "reservation.ordered",
+            "reservation.cancelled",
         }
     )
 )
 """The types of fact that a dossier takes."""
 
+_UNPROVEN = ("not_probative", "unanswered")
 _IDENTIFICATION = ("name", "vat_number", "address", "phone")
 
 
@@ -59,6 +65,7 @@ class Dossier:
     suspended: SuspensionHistory = field(default_factory=SuspensionHistory)
     abuses: list[Recorded] = field(default_factory=list)
     corruption: list[Recorded] = field(default_factory=list)
+    reserved: dict[str, tuple[Recorded, date]] = field(default_factory=dict)
     missing: tuple[str, ...] = ("email", *_IDENTIFICATION)
     known: set[str] = field(default_factory=set)
     informed: list[Recorded] = field(default_factory=list)
@@ -89,6 +96,10 @@ class Dossier:
             self.abuses.append(fact)
         elif fact.type == "corruption.found":
             self.corruption.append(fact)
+        elif isinstance(fact.data, ReservationOrdered):
+            self.reserved[fact.subject] = (fact, last_day(fact.data.to))
+        elif fact.type == "reservation.cancelled":
+            self.reserved.pop(fact.subject, None)
         elif fact.type.split(".")[0] in ("formal_notice", "termination", "verification"):
             self.by_subject.setdefault(fact.subject, []).append(fact)
 
@@ -135,17 +146,13 @@ class Dossier:
 
     def _unproven(self) -> Iterable[Recorded]:
         """Procedures closed without verification, until OUTSCALE verifies or validates the account."""
-        closed = [
-            (facts[-1], data.outcome)
-            for facts in self.by_subject.values()
-            if isinstance(data := facts[-1].data, VerificationClosed)
-        ]
+        closed = [found for facts in self.by_subject.values() if (found := _closing(facts)) is not None]
         validated = self.last.get("account.validated")
         cleared = [fact.legal_time for fact, outcome in closed if outcome in (None, "verified")]
         cleared += [] if validated is None else [validated.legal_time]
         last = max(cleared, default=None)
         for fact, outcome in closed:
-            if outcome in ("not_probative", "unanswered") and (last is None or last < fact.legal_time):
+            if outcome in _UNPROVEN and (last is None or last < fact.legal_time):
                 yield fact
 
     def relation(self) -> Relation:
@@ -161,6 +168,10 @@ class Dossier:
             None if deactivated is None else deactivated.legal_time,
             () if deactivated is None else (deactivated,),
             tuple((fact, fact.legal_time) for fact in self.corruption),
+            tuple((fact, fact.legal_time) for fact in self.abuses),
+            tuple(self.suspensions()),
+            tuple((fact, last) for fact, last in self.reserved.values()),
+            tuple(self.verifications()),
         )
 
     def _open(self, kind: str, ending: str) -> tuple[Recorded, ...]:
@@ -176,9 +187,7 @@ class Dossier:
         if mail is not None and mail in self.post.sent:
             return Letter(self.post.notification(self.post.sent[mail]))
         if mail is not None and mail in self.mails:
-            data = self.mails[mail].data
-            sender = data.from_ if isinstance(data, MailReceived) else None
-            return Letter(ClientMail(self.mails[mail], sender))
+            return Letter(_of_client(self.mails[mail]))
         return Letter()
 
     def notices(self) -> Iterable[FormalNotice]:
@@ -204,10 +213,20 @@ class Dossier:
     def verifications(self) -> Iterable[Verification]:
         """The verification procedures, from request to close."""
         for facts in self.by_subject.values():
-            requested, closed = (of_type(facts, f"verification.{kind}") for kind in ("requested", "closed"))
-            if requested is not None:
-                ends = None if closed is None else closed.legal_time
-                yield Verification(requested, requested.legal_time, ends)
+            requested = of_type(facts, "verification.requested")
+            if requested is None:
+                continue
+            answered, closed = of_type(facts, "verification.corrected"), _closing(facts)
+            yield Verification(
+                requested,
+                requested.legal_time,
+                self.letter(requested.mail),
+                answered,
+                None if answered is None else answered.legal_time,
+                None if closed is None else closed[0],
+                None if closed is None else closed[0].legal_time,
+                None if closed is None else closed[1] not in _UNPROVEN,
+            )
 
     def grounds(self) -> Grounds:
         """What suspensions may rest on."""
@@ -230,6 +249,7 @@ class Dossier:
                 told.data.ground,
                 self.letter(told.mail),
                 told.data.rests_on,
+                tuple(told.data.contracts),
                 answer,
                 None if answer is None else answer.legal_time,
                 receipt,
@@ -247,6 +267,21 @@ class Dossier:
             ),
             None,
         )
+
+
+def _of_client(mail: Recorded) -> ClientMail:
+    data = mail.data
+    if not isinstance(data, MailReceived):
+        return ClientMail(mail)
+    return ClientMail(mail, tuple(data.senders or ()), tuple(data.mailboxes or ()))
+
+
+def _closing(facts: list[Recorded]) -> tuple[Recorded, str | None] | None:
+    """How a verification procedure was closed last, if it was."""
+    for fact in reversed(facts):
+        if isinstance(fact.data, VerificationClosed):
+            return fact, fact.data.outcome
+    return None
 
 
 def step(fact: Recorded | None) -> Step | None:

@@ -81,11 +81,14 @@ class Post:
     """The account's addresses and its notifications, as facts come in."""
 
     addresses: list[KnownAddress] = field(default_factory=list)
+    numbers: list[KnownAddress] = field(default_factory=list)
     sent: dict[str, Sent] = field(default_factory=dict)
     summary: dict[str, Recorded] = field(default_factory=dict)
 
     def take(self, fact: Recorded) -> None:
         """Add a fact; one that changes neither address nor notification is passed over."""
+        if isinstance(fact.data, AccountOpened | AccountCorrected):
+            self._know_number(fact, fact.data)
         match fact.data:
             case (
                 AccountOpened(email=email) | AccountCorrected(email=email) | AccountEmailChanged(email=email)
@@ -100,9 +103,14 @@ class Post:
                 if fact.subject in self.sent:
                     self.sent[fact.subject].take(fact)
 
+    def _know_number(self, fact: Recorded, data: AccountOpened | AccountCorrected) -> None:
+        number = None if data.identification is None else data.identification.phone
+        if number is not None:
+            self.numbers.append(KnownAddress(fact, fact.legal_time, number))
+
     def known_addresses(self) -> Addresses:
-        """Every address, the one given at creation first."""
-        return Addresses(tuple(self.addresses))
+        """Every address and phone number, those given at creation first."""
+        return Addresses(tuple(self.addresses), tuple(self.numbers))
 
     def notification(self, sent: Sent) -> Notification:
         """A notification as the clauses take it."""
@@ -116,6 +124,7 @@ class Post:
             sent.data.to,
             summary is not None,
             because,
+            sent.data.number,
         )
 
 

@@ -124,9 +124,7 @@ class Agreements:
     def _by_mail(self, fact: Recorded, readings: Readings) -> bool:
         """Whether the client's mail carried it (row 28: 5.1's refusal, 4)."""
         letter, addresses = self.dossier.letter(fact.mail), self.dossier.post.known_addresses()
-        return (
-            why_no_effect(letter, "client", fact.legal_time, addresses, readings, own_address=False) is None
-        )
+        return why_no_effect(letter, "client", fact.legal_time, addresses, readings) is None
 
 
 def with_consumption(

@@ -121,6 +121,9 @@ class Intake:
         subject = f"{account}/mail/{envelope['id']}" if account else f"mail/{envelope['id']}"
         data = {
             "from": letter.from_text,
+            "senders": list(letter.senders) or None,
+            "mailboxes": [address for address in letter.recipients if self._settings.is_providers(address)]
+            or None,
             "to": list(letter.recipients) or None,
             "subject_line": letter.subject_line,
             "message_sha256": hashlib.sha256(raw).hexdigest(),

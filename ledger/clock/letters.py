@@ -14,9 +14,8 @@ from email import policy
 from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
-from email.utils import getaddresses
 
-from ledger.facts.personal import normalised
+from ledger.facts.personal import addresses_in
 
 LONGEST_TEXT = 2_000
 MOST_RECIPIENTS = 50
@@ -95,9 +94,8 @@ def _characters(part: bytes, charset: str | None) -> str:
 
 
 def _addresses(message: Message, *names: str) -> tuple[str, ...]:
-    values = [_decoded(value) for name in names for value in _raw_headers(message, name)]
-    found = [address for _, address in getaddresses(values) if "@" in address]
-    return tuple(dict.fromkeys(normalised(address) for address in found))
+    headers = [value for name in names for value in _raw_headers(message, name)]
+    return tuple(dict.fromkeys(address for header in headers for address in addresses_in(header)))
 
 
 def _is_automatic(message: Message) -> bool:

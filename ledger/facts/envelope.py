@@ -24,7 +24,7 @@ from ledger.errors import Flaw, MalformedFactError
 from ledger.facts.catalogue import RESERVED, TYPES, FactType, account_of
 from ledger.facts.personal import COMMITMENT, Seal, sealed, values_at
 from ledger.facts.refusals import flaws_of
-from ledger.facts.shape import Instant
+from ledger.facts.shape import ADDRESS, Instant
 from ledger.facts.strict_json import parse_json
 
 LEAF_VERSION = 1
@@ -35,7 +35,6 @@ _ATTRIBUTES = frozenset(
 )
 _LEAF_FIELDS = frozenset({"data", "history", "id", "mail", "salt", "source", "subject", "time", "type", "v"})
 _STAMP_FIELDS = frozenset({"data", "salt", "subject", "type", "v"})
-_ADDRESS = re.compile(r"[^\s@<>,;\x00-\x1f]{1,64}@[^\s@<>,;\x00-\x1f]{1,255}\Z")
 _SALT = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]\Z")
 _INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 
@@ -305,7 +304,7 @@ def _address_flaws(data: Mapping[str, Any], kind: FactType, name: str) -> list[F
         for path, mark in kind.personal.items()
         if mark.address
         for pointer, value in values_at(data, path)
-        if not _ADDRESS.match(value)
+        if not ADDRESS.match(value)
     ]
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from ledger.facts.catalogue import RESERVED, Opening, fact
+from ledger.facts.personal import addresses_in
 from ledger.facts.shape import (
     Address,
     Count,
     FactModel,
+    IdentityText,
     Instant,
     MailText,
     Name,
@@ -48,17 +50,30 @@ class Authentication(FactModel):
 class MailReceived(FactModel):
     """A mail that reached the server (courrier électronique reçu); art. 23.
 
-    ``from`` and ``to`` are as the message gives them, so they may be absent or odd; without ``stamp``
-    the message was not seen by the server (a scan, an archive).
+    ``from`` and ``to`` are as the message gives them, so they may be absent or odd; ``senders`` are the
+    addresses in ``from``, read from it when they are not told; ``mailboxes`` are those of OUTSCALE that the
+    message went to, nobody's personal data. Without ``stamp`` the message was not seen by the server (a
+    scan, an archive).
     """
 
     from_: RelationText | None = Field(default=None, alias="from")
+    senders: list[Address] | None = None
     to: list[RelationText] | None = None
+    mailboxes: list[Name] | None = None
     subject_line: MailText | None = None
     message_id: MailText | None = None
     message_sha256: Sha256 | None = None
     authentication: Authentication | None = None
     stamp: MailStamp | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reads_the_senders(cls, given: object) -> object:
+        if not isinstance(given, dict) or given.get("senders") is not None:
+            return given
+        told = given.get("from")
+        senders = addresses_in(told) if isinstance(told, str) else []
+        return {**given, "senders": senders} if senders else given
 
 
 @fact("mail.attributed", "mail/ID", opening=Opening.CONTINUES, article="23")
@@ -77,11 +92,15 @@ class MailAttributed(FactModel):
 
 @fact("notification.sent", "A/notification/ID", opening=Opening.OPENS, article="23")
 class NotificationSent(FactModel):
-    """A notification left for the client (notification); art. 23: by simple e-mail."""
+    """A notification left for the client (notification); art. 23: by simple e-mail.
+
+    ``to`` is the address of an e-mail, ``number`` the mobile number of an SMS.
+    """
 
     kind: NotificationKind
     channel: Literal["email", "sms", "interface"] = "email"
     to: Address | None = None
+    number: IdentityText | None = None
     subject_line: MailText | None = None
     text: MailText | None = None
     message_sha256: Sha256 | None = None

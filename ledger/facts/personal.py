@@ -15,8 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ledger.facts.refusals import escaped
-from ledger.facts.shape import Personal, PersonalPath, Retention
+from ledger.facts.shape import ADDRESS, Personal, PersonalPath, Retention
 
+_NOT_AN_ADDRESS = re.compile(r'"(?:[^"\\]|\\.)*"(?!@)|\((?:[^()\\]|\\.)*\)|[\r\n\t]+')
+"""Quoted strings that are no local part, comments, and the folds of a header."""
+
+_BRACKETED = re.compile(r"<([^<>]*)>")
 COMMITMENT = re.compile(r"~[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")
 
 Seal = Callable[[Retention, str], str]
@@ -46,6 +50,20 @@ def normalised(address: str) -> str:
     """An address for comparison: its domain has no case (RFC 5321 §2.4), its local part keeps its own."""
     local, separator, domain = address.strip().strip("<>").rpartition("@")
     return f"{local}{separator}{domain.lower()}"
+
+
+def addresses_in(header: str) -> list[str]:
+    """The addresses of a header such as ``From`` (RFC 5322 §3.4), in its order; what is none is left out.
+
+    Where angle brackets stand, the address is between them: a display name that looks like one is none.
+    """
+    found = []
+    for mailbox in _NOT_AN_ADDRESS.sub(" ", header).split(","):
+        bracketed = _BRACKETED.search(mailbox)
+        text = bracketed.group(1) if bracketed else mailbox.rpartition(":")[2].strip(" ;")
+        if ADDRESS.match(text.strip()):
+            found.append(normalised(text))
+    return list(dict.fromkeys(found))
 
 
 def _of_addresses(seal: Seal) -> Seal:

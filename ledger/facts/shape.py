@@ -7,6 +7,7 @@ stay exactly as their producer wrote them.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -290,6 +291,9 @@ class Personal:
         """The field's schema, marked with its retention class."""
         return {**handler(schema), "x-personal": self.retention}
 
+
+ADDRESS = re.compile(r"[^\s@<>,;\x00-\x1f]{1,64}@[^\s@<>,;\x00-\x1f]{1,255}\Z")
+"""What an e-mail address looks like (RFC 5321 §4.5.3.1, quoted local parts left out)."""
 
 _TEXT = _Words("text", "must be a text of 1 to 8,192 characters")
 

@@ -57,7 +57,7 @@ class Case:
         """Why an act that must come by mail has no effect, in a sentence; ``None`` when it has (row 28)."""
         letter, addresses = self.dossier.letter(fact.mail), self.dossier.post.known_addresses()
         readings = self.question.readings
-        return why_no_effect(letter, by, fact.legal_time, addresses, readings, own_address=False)
+        return why_no_effect(letter, by, fact.legal_time, addresses, readings)
 
 
 def act_of(fact: Recorded | None) -> Act | None:

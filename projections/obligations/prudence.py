@@ -62,7 +62,8 @@ def _verification(case: Case, facts: list[Recorded]) -> Duty:
     delay = time_to_answer(asked.legal_time, case.question.terms) if untold is None else None
     received = first(facts, "verification.acknowledged")
     because = () if received is None else (received,)
-    matter = Matter(asked, delay, act_of(first(facts, "verification.corrected")), because)
+    verified = next((fact for fact in facts if _verifies(fact)), None)
+    matter = Matter(asked, delay, act_of(first(facts, "verification.corrected") or verified), because)
     status = verification_answered(matter, as_of)
     duty = Duty.of(
         asked.subject, "client", "acknowledge the anomaly e-mail, and correct or prove", matter, status
@@ -77,6 +78,11 @@ def _verification(case: Case, facts: list[Recorded]) -> Duty:
         note = "OUTSCALE may terminate without notice, by e-mail or SMS, and take the measures it needs"
         return replace(duty, note=note)
     return duty
+
+
+def _verifies(fact: Recorded) -> bool:
+    """Whether OUTSCALE itself verified what it had doubted: then nothing was left to answer."""
+    return isinstance(fact.data, VerificationClosed) and fact.data.outcome in (None, "verified")
 
 
 def _access_keys(case: Case, facts: list[Recorded]) -> Duty:

@@ -311,13 +311,24 @@ class TestTermination:
     )
     def test_grounds_of_outscale(self, ground: str, date: str) -> None:
         """10 clear days under arts. 6 and 9.2; at once under arts. 3.4.1 and 27."""
-        corrupt = recorded("corruption.found", "ACC-1/compliance/k1", {}, "2021-04-15T08:00:00Z")
-        facts = [*formed(), corrupt, *terminated_by_outscale(ground, "2021-04-16T08:00:00Z")]
+        at = "2021-04-15T08:00:00Z"
+        told = {"kind": "verification", "to": EMAIL}
+        grounds = [
+            recorded("notification.sent", "ACC-1/notification/v", told, at),
+            recorded("verification.requested", "ACC-1/verification/v", {}, at, mail="ACC-1/notification/v"),
+            recorded("suspension.imposed", "ACC-1/suspension/s", {"ground": "art6"}, at),
+            recorded("abuse.found", "ACC-1/abuse/a", {}, at),
+            recorded("corruption.found", "ACC-1/compliance/k1", {}, at),
+        ]
+        facts = [*formed(), *grounds, *terminated_by_outscale(ground, "2021-04-16T08:00:00Z")]
         assert answer(*facts, as_of="2021-04-16T09:00:00Z")["termination"]["effective_date"]["value"] == date
 
     def test_without_notice_both_ends_are_the_end_of_the_day(self) -> None:
         """The client's termination under art. 6 ends everything with its day."""
-        facts = [*formed(), *terminated_by_client("2021-04-16T08:00:00Z", "art6")]
+        blocked = recorded(
+            "suspension.imposed", "ACC-1/suspension/s", {"ground": "art6"}, "2021-04-15T08:00:00Z"
+        )
+        facts = [*formed(), blocked, *terminated_by_client("2021-04-16T08:00:00Z", "art6")]
         end = answer(*facts, as_of="2021-04-16T09:00:00Z")["termination"]
         assert end["recover_data_before"]["value"] == end["erasable_from"]["value"] == "2021-04-16T22:00:00Z"
         assert state(*facts, as_of="2021-04-16T22:00:00Z") == "terminated"

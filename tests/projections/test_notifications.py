@@ -18,9 +18,13 @@ N1 = "ACC-1/notification/n1"
 AT = "2021-06-01T08:00:00Z"
 
 
+NUMBER = "+33600000000"
+
+
 def opened() -> Recorded:
     """The account, opened."""
-    return recorded("account.opened", "ACC-1", {"email": OLD}, "2021-01-04T09:00:00Z")
+    data = {"email": OLD, "identification": {"phone": NUMBER}}
+    return recorded("account.opened", "ACC-1", data, "2021-01-04T09:00:00Z")
 
 
 def changed(at: str) -> Recorded:
@@ -82,13 +86,22 @@ class TestChannel:
         """The management interface carries changes of terms (art. 5), nothing else."""
         assert row(opened(), sent(kind, None, channel="interface"))["valid"]["value"] is valid
 
-    @pytest.mark.parametrize(("ground", "valid"), [("art3.4.1", True), ("convenience", False)])
-    def test_sms(self, ground: str, valid: object) -> None:
-        """An SMS carries a termination under art. 3.4.1, no other one."""
+    @pytest.mark.parametrize(
+        ("ground", "number", "valid"),
+        [
+            ("art3.4.1", "+33600000000", True),
+            ("art3.4.1", "+33611111111", False),
+            ("art3.4.1", None, False),
+            ("convenience", "+33600000000", False),
+        ],
+    )
+    def test_sms(self, ground: str, number: str | None, valid: object) -> None:
+        """An SMS carries a termination under art. 3.4.1, no other one, to the number that was given."""
         ending = recorded(
             "termination.notified", "ACC-1/termination/t", {"by": "outscale", "ground": ground}, AT, mail=N1
         )
-        assert row(opened(), sent("termination", None, channel="sms"), ending)["valid"]["value"] is valid
+        told = sent("termination", None, channel="sms", number=number)
+        assert row(opened(), told, ending)["valid"]["value"] is valid
 
 
 def test_bounce_is_shown_and_changes_nothing() -> None:

@@ -21,7 +21,8 @@ from ledger.contract.clauses.notices import (
     is_remedied,
     lost_from,
 )
-from ledger.contract.clauses.notification import Addresses, Letter, why_no_effect
+from ledger.contract.clauses.notification import ANY_MAIL, Addresses, Form, Letter, why_no_effect
+from ledger.contract.clauses.suspension import Suspension, Verification
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
 from ledger.contract.readings import choice, weighed
 from ledger.contract.terms import InForce
@@ -56,10 +57,16 @@ class Termination:
     ground: Ground
     letter: Letter
     rests_on: str | None = None
+    contracts: tuple[str, ...] = ()
     acknowledged: Reason | None = None
     acknowledged_at: datetime | None = None
     receipt: Reason | None = None
     receipt_at: datetime | None = None
+
+    @property
+    def names_others(self) -> bool:
+        """Whether it names contracts, and this account's is not among them."""
+        return bool(self.contracts) and self.fact.subject.partition("/")[0] not in self.contracts
 
     @property
     def without_notice(self) -> bool:
@@ -95,6 +102,10 @@ class Relation:
     deactivated_at: datetime | None = None
     deactivations: tuple[Reason, ...] = ()
     corruption: tuple[tuple[Reason, datetime], ...] = ()
+    abuses: tuple[tuple[Reason, datetime], ...] = ()
+    blockings: tuple[Suspension, ...] = ()
+    reservations: tuple[tuple[Reason, date], ...] = ()
+    procedures: tuple[Verification, ...] = ()
 
 
 def effect_of(termination: Termination, relation: Relation, terms: InForce, readings: Readings) -> Effect:
@@ -109,37 +120,92 @@ def effect_of(termination: Termination, relation: Relation, terms: InForce, read
 def _refusal(
     termination: Termination, relation: Relation, terms: InForce, readings: Readings
 ) -> Effect | None:
-    """What keeps a termination from having any effect: its mail, or what arts. 7 and 27 ask for."""
-    by_mail = termination.ground != "art27" or termination.letter.carrier is not None
-    own_address = termination.ground == "convenience"
-    why = (
-        why_no_effect(
-            termination.letter,
-            termination.by,
-            termination.notified_at,
-            relation.addresses,
-            readings,
-            own_address=own_address,
-        )
-        if by_mail
-        else None
-    )
-    if why is None and termination.ground == "art7":
-        why = _no_notice(termination, relation, terms, readings)
-    if why is None and termination.ground == "art27":
-        why = _no_corruption(termination, relation)
+    """What keeps a termination from having any effect: its mail, the contracts it names, or its ground."""
+    why = _wrong_mail(termination, relation, terms, readings)
+    if why is None and termination.names_others:
+        why = "it names other contracts (art. 4)"
+    if why is None:
+        why = _no_ground(termination, relation, terms, readings)
     return None if why is None else Effect(None, None, why)
 
 
-def _no_corruption(termination: Termination, relation: Relation) -> str | None:
-    """Art. 27: « En cas de non-respect par le CLIENT », « OUTSCALE sera en droit de mettre fin »."""
-    if termination.by != "outscale":
-        return "art. 27 lets OUTSCALE alone end the contract"
-    found = any(
-        at <= termination.notified_at and termination.rests_on in (None, fact.subject)
-        for fact, at in relation.corruption
+def _wrong_mail(
+    termination: Termination, relation: Relation, terms: InForce, readings: Readings
+) -> str | None:
+    if termination.ground == "art27" and termination.letter.carrier is None:
+        return None
+    mailbox = terms.at(termination.notified_at).termination.mailbox
+    form = {
+        "convenience": Form(own_address=True, mailbox=mailbox),
+        "art6": Form(mailbox=mailbox),
+    }.get(termination.ground, ANY_MAIL)
+    return why_no_effect(
+        termination.letter, termination.by, termination.notified_at, relation.addresses, readings, form
     )
-    return None if found else "art. 27 asks for corruption that was found, and none had been"
+
+
+def _no_ground(
+    termination: Termination, relation: Relation, terms: InForce, readings: Readings
+) -> str | None:
+    """Why the article that it rests on does not allow it."""
+    match termination.ground:
+        case "convenience":
+            allowed = terms.at(termination.notified_at).termination.convenience == "any_time"
+            return None if allowed else "special conditions exclude termination for convenience (art. 4)"
+        case "art3.4.1":
+            return _no_failure(termination, relation, terms, readings)
+        case "art6":
+            return _no_blocking(termination, relation)
+        case "art7":
+            return _no_notice(termination, relation, terms, readings)
+        case "art9.2":
+            return _no_finding(termination, relation.abuses, "9.2", "abnormal use")
+        case "art27":
+            return _no_finding(termination, relation.corruption, "27", "corruption")
+
+
+def _no_failure(
+    termination: Termination, relation: Relation, terms: InForce, readings: Readings
+) -> str | None:
+    """Art. 3.4.1: « En cas de non-réponse du CLIENT ou de non-fourniture des informations »."""
+    if termination.by != "outscale":
+        return "art. 3.4.1 lets OUTSCALE alone end the contract"
+    told = [
+        row
+        for row in relation.procedures
+        if row.begins <= termination.notified_at
+        and termination.rests_on in (None, row.fact.subject)
+        and row.why_not_begun(relation.addresses, readings) is None
+    ]
+    if not told:
+        return "art. 3.4.1 asks for a verification procedure, and no anomaly e-mail had begun one"
+    if not any(row.has_failed(termination.notified_at, terms) for row in told):
+        return "the client had not failed to answer or to prove (art. 3.4.1)"
+    return None
+
+
+def _no_blocking(termination: Termination, relation: Relation) -> str | None:
+    """Art. 6: « à tout moment, et sans débloquer les ressources »; the client « aussi »."""
+    blocked = any(
+        row.ground == "art6"
+        and row.holds_at(termination.notified_at)
+        and termination.rests_on in (None, row.fact.subject)
+        for row in relation.blockings
+    )
+    return None if blocked else "nothing was blocked under art. 6 when it was notified"
+
+
+def _no_finding(
+    termination: Termination, found: Sequence[tuple[Reason, datetime]], article: str, what: str
+) -> str | None:
+    """Arts. 9.2 and 27: OUTSCALE may, once it has found what they forbid."""
+    if termination.by != "outscale":
+        return f"art. {article} lets OUTSCALE alone end the contract"
+    if any(
+        at <= termination.notified_at and termination.rests_on in (None, fact.subject) for fact, at in found
+    ):
+        return None
+    return f"art. {article} asks for {what} that was found, and none had been"
 
 
 def _no_notice(
@@ -217,11 +283,19 @@ def termination_effective(relation: Relation, terms: InForce, readings: Readings
 
 def _reasons(relation: Relation) -> tuple[Reason, ...]:
     resting = tuple(fact for item in relation.terminations for fact in item.reasons)
-    on_notice = any(item.ground == "art7" for item in relation.terminations)
-    notices = tuple(fact for notice in relation.notices for fact in notice.reasons) if on_notice else ()
-    for_fault = any(item.ground == "art27" for item in relation.terminations)
-    corruption = tuple(fact for fact, _ in relation.corruption) if for_fault else ()
-    return (*resting, *notices, *corruption)
+    grounds = {item.ground for item in relation.terminations}
+    more: list[Reason] = []
+    if "art7" in grounds:
+        more += [fact for notice in relation.notices for fact in notice.reasons]
+    if "art27" in grounds:
+        more += [fact for fact, _ in relation.corruption]
+    if "art9.2" in grounds:
+        more += [fact for fact, _ in relation.abuses]
+    if "art6" in grounds:
+        more += [fact for row in relation.blockings if row.ground == "art6" for fact in row.reasons]
+    if "art3.4.1" in grounds:
+        more += [fact for row in relation.procedures for fact in row.reasons]
+    return (*resting, *more)
 
 
 @clause("18.1")
@@ -305,6 +379,16 @@ def mandatory_retrieval(termination: Termination, effect: Effect, terms: InForce
         f"since {switching.since}, Regulation (EU) 2023/2854, art. 25, may grant at least"
         f" {switching.retrieval_days} days of retrieval on switching (reading R23)"
     )
+
+
+def firm_beyond(relation: Relation, effect: Effect) -> str | None:
+    """A warning that reservations of virtual machines outlast it: they admit no early end (art. 4)."""
+    if effect.effective is None:
+        return None
+    lasting = [
+        f"{fact.subject} until {last}" for fact, last in relation.reservations if last > effect.effective
+    ]
+    return f"ordered firmly, and owed to their end (art. 4): {', '.join(lasting)}" if lasting else None
 
 
 @clause("4, 6, 7, 18.3")

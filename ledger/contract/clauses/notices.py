@@ -116,4 +116,4 @@ def termination_allowed(
 
 def why_ineffective(notice: FormalNotice, addresses: Addresses, readings: Readings) -> str | None:
     """Why a formal notice starts no delay, in a sentence; ``None`` when it does."""
-    return why_no_effect(notice.letter, notice.by, notice.sent_at, addresses, readings, own_address=False)
+    return why_no_effect(notice.letter, notice.by, notice.sent_at, addresses, readings)

@@ -29,9 +29,13 @@ class KnownAddress:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Every address that the account had, in order of legal time, the one given at creation first."""
+    """Every address that the account had, in order of legal time, the one given at creation first.
+
+    ``numbers`` are its phone numbers, for what may come by SMS (art. 3.4.1).
+    """
 
     known: tuple[KnownAddress, ...] = ()
+    numbers: tuple[KnownAddress, ...] = ()
 
     def when(self, instant: datetime, readings: Readings) -> KnownAddress | None:
         """The address for a notice that left at ``instant`` (R12).
@@ -60,6 +64,7 @@ class Notification:
     to: str | None
     carries_summary_termination: bool = False
     because: tuple[Reason, ...] = ()
+    number: str | None = None
 
 
 @clause("23")
@@ -86,7 +91,7 @@ def why_invalid(notification: Notification, addresses: Addresses, readings: Read
     match notification.channel:
         case "sms":
             if notification.carries_summary_termination:
-                return None
+                return _wrong_number(notification, addresses)
             return "an SMS carries only a termination under art. 3.4.1"
         case "interface":
             if notification.kind in BY_INTERFACE:
@@ -94,6 +99,16 @@ def why_invalid(notification: Notification, addresses: Addresses, readings: Read
             return "the management interface carries only changes of terms, offers and prices (art. 5)"
         case _:
             return _wrong_address(notification, addresses, readings)
+
+
+def _wrong_number(notification: Notification, addresses: Addresses) -> str | None:
+    """Art. 3.4.1: « au numéro de téléphone mobile fourni pour l’inscription », or as corrected since."""
+    if notification.number is None:
+        return "the notification names no number"
+    given = {row.address for row in addresses.numbers if row.since <= notification.left_at}
+    if not given:
+        return "the account has no phone number on record"
+    return None if notification.number in given else "it was not sent to the number that the client gave"
 
 
 def _wrong_address(notification: Notification, addresses: Addresses, readings: Readings) -> str | None:
@@ -107,10 +122,14 @@ def _wrong_address(notification: Notification, addresses: Addresses, readings: R
 
 @dataclass(frozen=True, slots=True)
 class ClientMail:
-    """A mail of the client, and the address it came from when that is known."""
+    """A mail of the client: where it came from and which of OUTSCALE's mailboxes it went to.
+
+    What the record does not tell is empty, and is not held against it.
+    """
 
     fact: Reason
-    sender: str | None
+    senders: tuple[str, ...] = ()
+    mailboxes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,23 +144,44 @@ class Letter:
         return () if self.carrier is None else (self.carrier.fact,)
 
 
-def why_no_effect(
-    letter: Letter, by: str, left_at: datetime, addresses: Addresses, readings: Readings, *, own_address: bool
-) -> str | None:
-    """Why an act of ``by`` (``client`` or ``outscale``) that must come by mail has no effect, or ``None``.
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What an article asks of a mail of the client beside that it be one.
 
-    ``own_address`` asks that the client write from the account's address (art. 4); a sender that the
-    record does not name is not held against it.
+    ``own_address``: that it come from the account's address (art. 4); ``mailbox``: that it go to that one
+    (arts. 4 and 6).
     """
+
+    own_address: bool = False
+    mailbox: str | None = None
+
+
+ANY_MAIL = Form()
+
+
+def why_no_effect(
+    letter: Letter,
+    by: str,
+    left_at: datetime,
+    addresses: Addresses,
+    readings: Readings,
+    form: Form = ANY_MAIL,
+) -> str | None:
+    """Why an act of ``by`` (``client`` or ``outscale``) that must come by mail has no effect, or ``None``."""
     match letter.carrier:
         case Notification() as ours if by == "outscale":
             return why_invalid(ours, addresses, readings)
-        case ClientMail(sender=sender) if by == "client":
-            right = addresses.when(left_at, readings)
-            if own_address and sender is not None and right is not None and sender != right.address:
-                return "it was not sent from the account's e-mail address"
-            return None
+        case ClientMail() as theirs if by == "client":
+            return _wrong_form(theirs, addresses.when(left_at, readings), form)
         case None:
             return "no mail carried it"
         case _:
             return f"the mail named is not one that {by} sent"
+
+
+def _wrong_form(mail: ClientMail, right: KnownAddress | None, form: Form) -> str | None:
+    if form.own_address and mail.senders and right is not None and right.address not in mail.senders:
+        return "it was not sent from the account's e-mail address"
+    if form.mailbox is not None and mail.mailboxes and form.mailbox not in mail.mailboxes:
+        return f"it was not sent to {form.mailbox}"
+    return None

@@ -7,22 +7,51 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from ledger import instants
 from ledger.contract.clauses.notices import NOTICE_READINGS, FormalNotice, is_effective, is_remedied
-from ledger.contract.clauses.notification import Addresses
+from ledger.contract.clauses.notification import ADDRESS_READINGS, Addresses, Letter, why_no_effect
 from ledger.contract.finding import Conclusion, Readings, Reason, clause
 from ledger.contract.readings import weighed
 from ledger.contract.terms import InForce
 
 SuspensionGround = Literal["art3.4.1", "art6", "art7", "art9.2"]
+_READINGS = {"art7": NOTICE_READINGS, "art3.4.1": ADDRESS_READINGS}
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """A verification procedure, from the anomaly e-mail until it was closed."""
+    """A verification procedure: the anomaly e-mail, the client's answer, and how it was closed.
+
+    ``proven`` says of a closed one whether it verified; ``answered_at`` is when corrections or documents
+    came.
+    """
 
     fact: Reason
     begins: datetime
+    letter: Letter = field(default_factory=Letter)
+    answered: Reason | None = None
+    answered_at: datetime | None = None
+    closed: Reason | None = None
     ends: datetime | None = None
+    proven: bool | None = None
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Request, mail, answer and close."""
+        later = tuple(fact for fact in (self.answered, self.closed) if fact is not None)
+        return (self.fact, *self.letter.reasons, *later)
+
+    def why_not_begun(self, addresses: Addresses, readings: Readings) -> str | None:
+        """Why the procedure has not begun: its e-mail did not validly leave."""
+        return why_no_effect(self.letter, "outscale", self.begins, addresses, readings)
+
+    def has_failed(self, at: datetime, terms: InForce) -> bool:
+        """Whether by then the client had not answered in time, or had not proven what it told."""
+        if self.ends is not None and self.ends <= at:
+            return self.proven is False
+        until = instants.hours_after(self.begins, terms.at(self.begins).verification.answer_hours)
+        in_time = self.answered_at is not None and self.answered_at < until
+        return at >= until and not in_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +113,7 @@ def suspension_lawful(
         why = why_unlawful(suspension, grounds, terms, chosen)
         return Conclusion(why is None, (*suspension.reasons, *rests_on))
 
-    return weighed(readings, NOTICE_READINGS if suspension.ground == "art7" else (), conclude)
+    return weighed(readings, _READINGS.get(suspension.ground, ()), conclude)
 
 
 def why_unlawful(suspension: Suspension, grounds: Grounds, terms: InForce, readings: Readings) -> str | None:
@@ -97,11 +126,28 @@ def why_unlawful(suspension: Suspension, grounds: Grounds, terms: InForce, readi
         case "art9.2":
             return None if _abuses(suspension, grounds) else "no abnormal use was found before it (art. 9.2)"
         case "art3.4.1":
-            under_way = any(
-                row.begins <= suspension.begins and (row.ends is None or suspension.begins < row.ends)
-                for row in grounds.verifications
-            )
-            return None if under_way else "no verification procedure was under way (art. 3.4.1)"
+            return _without_procedure(suspension, grounds, readings)
+
+
+def _without_procedure(suspension: Suspension, grounds: Grounds, readings: Readings) -> str | None:
+    """Art. 3.4.1: during a procedure, which an e-mail to the client begins."""
+    under_way = [
+        row for row in _procedures(suspension, grounds) if row.ends is None or suspension.begins < row.ends
+    ]
+    if not under_way:
+        return "no verification procedure was under way (art. 3.4.1)"
+    untold = [row.why_not_begun(grounds.addresses, readings) for row in under_way]
+    if None in untold:
+        return None
+    return f"the verification procedure had not begun (art. 3.4.1): {untold[0]}"
+
+
+def _procedures(suspension: Suspension, grounds: Grounds) -> list[Verification]:
+    return [
+        row
+        for row in grounds.verifications
+        if row.begins <= suspension.begins and suspension.rests_on in (None, row.fact.subject)
+    ]
 
 
 def _without_notice(
@@ -154,7 +200,8 @@ def _rests_on(suspension: Suspension, grounds: Grounds) -> Iterable[Reason]:
         case "art9.2":
             yield from _abuses(suspension, grounds)
         case "art3.4.1":
-            yield from (row.fact for row in grounds.verifications if row.begins <= suspension.begins)
+            for row in _procedures(suspension, grounds):
+                yield from (row.fact, *row.letter.reasons)
         case _:
             return
 

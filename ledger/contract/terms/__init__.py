@@ -99,8 +99,10 @@ class SwitchingTerms(_Section):
 
 
 class TerminationTerms(_Section):
-    """Arts. 4, 6, 7: when a termination takes effect."""
+    """Arts. 4, 6, 7: to whom the client writes, whether it may at any time, when it takes effect."""
 
+    mailbox: str
+    convenience: Literal["any_time", "none"]
     convenience_clear_days: int
     blocking_clear_days: int
     breach_clear_days: int

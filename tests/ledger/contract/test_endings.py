@@ -15,6 +15,7 @@ from ledger.contract import terms
 from ledger.contract.clauses.endings import Relation, Termination, contract_status, termination_effective
 from ledger.contract.clauses.formation import Subscription
 from ledger.contract.clauses.notification import Addresses, ClientMail, KnownAddress, Letter, Notification
+from ledger.contract.clauses.suspension import Suspension, Verification
 from ledger.contract.finding import PRIMARY
 
 SOURCE = Path(__file__).parents[2] / "vectors" / "contract.toml"
@@ -28,10 +29,17 @@ def test_worked_examples(vector: dict[str, Any]) -> None:
     """Effective on the date worked out by hand, ended from the end of that day and not before."""
     at = instants.parse_instant(vector["starts"])
     ours = Notification(FACT, at, "termination", "email", "~address")
-    letter = Letter(ours if vector["by"] == "outscale" else ClientMail(FACT, "~address"))
+    letter = Letter(ours if vector["by"] == "outscale" else ClientMail(FACT, ("~address",)))
     known = Addresses((KnownAddress(FACT, at, "~address"),))
     ending = Termination(FACT, at, vector["by"], vector["ground"], letter)
-    relation = Relation(Subscription(), known, terminations=(ending,))
+    asked = at - timedelta(hours=2)
+    relation = Relation(
+        Subscription(),
+        known,
+        terminations=(ending,),
+        blockings=(Suspension(FACT, asked, "art6"),),
+        procedures=(Verification(FACT, asked, Letter(ours)),),
+    )
     assert termination_effective(relation, TERMS, PRIMARY).value == vector["effective"]
     end = instants.end_of_days(vector["effective"], 0)
     assert contract_status(relation, TERMS, end, PRIMARY).value == "terminated"

@@ -81,7 +81,7 @@ class TestNotices:
     def test_termination_is_allowed_only_once_unremedied(self, sent, waited, readings):
         """A party may terminate when, and only when, its notice is unremedied; never while it runs."""
         sent_at = START + sent
-        notice = FormalNotice(fact(2, sent_at), sent_at, "client", Letter(ClientMail(fact(1, sent_at), None)))
+        notice = FormalNotice(fact(2, sent_at), sent_at, "client", Letter(ClientMail(fact(1, sent_at))))
         as_of = sent_at + waited
         status = notice_status(notice, Addresses(), TERMS, as_of, readings).value
         assert termination_allowed(notice, Addresses(), TERMS, as_of, readings).value == (
@@ -97,7 +97,7 @@ class TestOrders:
         asked = Grounds(fact(2, START), START, reason=True, reproducible=True)
         cancelled = Grounds(fact(3, START), START, setup_costs=costs, consumed=consumed)
         order = Order(
-            fact(1, START), START, START, START + timedelta(days=300), amount, "api", asked, cancelled
+            fact(1, START), START, START, START + timedelta(days=300), amount, "api", (asked,), cancelled
         )
         assert cancellation(order, TERMS, readings).value == "admissible"
         credited = credit_note(order, TERMS, readings).value

@@ -27,6 +27,7 @@ from ledger.facts.envelope import (
     parse_events,
     parse_request,
 )
+from ledger.facts.personal import addresses_in
 from ledger.facts.strict_json import parse_json
 
 VECTORS = tomllib.loads((Path(__file__).parents[2] / "vectors" / "leaves.toml").read_text("utf-8"))
@@ -312,3 +313,26 @@ class TestStrictJson:
         with pytest.raises(MalformedFactError) as refused:
             parse_json(body.encode())
         assert [(flaw.fact, flaw.field, flaw.rule) for flaw in refused.value.flaws] == told
+
+
+class TestAddresses:
+    """The addresses in a header of a mail."""
+
+    @pytest.mark.parametrize(
+        ("header", "addresses"),
+        [
+            ("a@x.example", ["a@x.example"]),
+            ("Client SAS <a@X.example>", ["a@x.example"]),
+            ('"Client, of <b@y.example>" <a@x.example>', ["a@x.example"]),
+            ("b@y.example <a@x.example>", ["a@x.example"]),
+            ("a@x.example, B <b@y.example>", ["a@x.example", "b@y.example"]),
+            ("Team: a@x.example, b@y.example;", ["a@x.example", "b@y.example"]),
+            ("(b@y.example) a@x.example (Client)", ["a@x.example"]),
+            ("=?utf-8?q?b=40y.example=2C?= <a@x.example>", ["a@x.example"]),
+            ("Client SAS", []),
+            ("", []),
+        ],
+    )
+    def test_what_stands_in_a_header(self, header: str, addresses: list[str]) -> None:
+        """Only addresses, never a display name or a comment that looks like one (RFC 5322 §3.4)."""
+        assert addresses_in(header) == addresses
