@@ -131,6 +131,15 @@ def same_day(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, last_day))
 
 
+def same_hour(instant: datetime, months: int) -> datetime:
+    """The same hour in Paris of ``same_day``, so many months later (UTC).
+
+    An hour that a clock change leaves out there is counted from the hour before it.
+    """
+    local = instant.astimezone(PARIS)
+    return datetime.combine(same_day(local.date(), months), local.timetz()).astimezone(UTC)
+
+
 def end_of_years(start: date, years: int) -> datetime:
     """The first instant too late of « n ans » from a day: ``end_of_months`` with 12 n months."""
     return end_of_months(start, 12 * years)

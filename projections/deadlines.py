@@ -74,7 +74,7 @@ class Deadline:
 
 def _invoices(facts: list[Recorded], question: Question) -> Iterator[Deadline]:
     """To dispute an invoice, and to pay it (art. 15.3)."""
-    files = Files()
+    files = Files(question.terms)
     for fact in facts:
         if fact.type in INVOICE_TYPES:
             files.take(fact)
@@ -107,7 +107,7 @@ def _payment(contested: Contested, question: Question) -> Iterator[Deadline]:
         status: DeadlineStatus = "missed"
     else:
         status = "met" if paid or as_of >= late_from else "upcoming"
-    moves = (*invoice.payments, *invoice.credits)
+    moves = invoice.movements
     met_by = moves[-1].fact if status == "met" and moves else None
     what = "pay the invoice"
     yield Deadline(late_from, "client", what, invoice.fact.subject, "15.3", status, met_by=met_by)
@@ -119,7 +119,7 @@ def _orders(facts: list[Recorded], question: Question) -> Iterator[Deadline]:
         if order.channel not in AUTOMATIC or not is_long(order, question.terms):
             continue
         until = time_to_request(order, question.terms, question.readings)
-        asked = order.request
+        asked = order.requests[0] if order.requests else None
         act = None if asked is None else Act(asked.fact, asked.at, asked.at)
         status = standing_of_act(Delay.until(until), act, question.as_of)
         what = "ask to cancel the order, if it was made in error"

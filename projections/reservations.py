@@ -8,6 +8,7 @@ from typing import Any
 from ledger.contract.clauses.reservations import (
     Grounds,
     Order,
+    Use,
     after_last_day,
     cancellation,
     credit_note,
@@ -52,7 +53,6 @@ def _order(ordered: Recorded, history: list[Recorded]) -> Order:
     data = ordered.data
     if not isinstance(data, ReservationOrdered):
         raise TypeError(f"{ordered.subject} was opened by {ordered.type}")
-    requests = [fact for fact in history if isinstance(fact.data, ReservationCancellationRequested)]
     cancelled = [fact for fact in history if isinstance(fact.data, ReservationCancelled)]
     return Order(
         ordered,
@@ -61,12 +61,12 @@ def _order(ordered: Recorded, history: list[Recorded]) -> Order:
         after_last_day(data.to),
         data.amount,
         data.channel,
-        _grounds(requests[0]) if requests else None,
+        tuple(_grounds(fact) for fact in history if isinstance(fact.data, ReservationCancellationRequested)),
         _grounds(cancelled[-1]) if cancelled else None,
         tuple(
-            (fact, fact.legal_time, fact.data.consumed)
+            Use(fact, fact.legal_time if data.from_ is None else first_day(data.from_), data.consumed)
             for fact in history
-            if isinstance(fact.data, ReservationUsed)
+            if isinstance(data := fact.data, ReservationUsed)
         ),
     )
 
@@ -104,7 +104,7 @@ class Reservations:
 
 def _row(order: Order, question: Question) -> dict[str, Any]:
     terms, readings = question.terms, question.readings
-    asked = order.request is not None
+    asked = bool(order.requests)
     return {
         "subject": order.fact.subject,
         "firm": reservation_firm(order),

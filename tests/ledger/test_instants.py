@@ -211,6 +211,19 @@ class TestInstants:
         assert first <= instant < following
         assert timedelta(hours=23) <= following - first <= timedelta(hours=25)
 
+    @pytest.mark.parametrize(
+        ("start", "months", "end"),
+        [
+            ("2021-03-28T10:00:00Z", 6, "2021-09-28T10:00:00Z"),  # noon to noon, on the day of a change
+            ("2021-01-15T11:00:00Z", 6, "2021-07-15T10:00:00Z"),  # noon in winter, noon in summer
+            ("2021-08-31T10:00:00.000001Z", 6, "2022-02-28T11:00:00.000001Z"),  # no 31 February
+            ("2020-09-28T00:30:00Z", 6, "2021-03-28T01:30:00Z"),  # 02:30 that Paris skips
+        ],
+    )
+    def test_the_same_hour_months_later(self, start: str, months: int, end: str) -> None:
+        """Months keep the hour that clocks in Paris show, whatever changed between."""
+        assert instants.same_hour(instants.parse_instant(start), months) == instants.parse_instant(end)
+
     def test_utc_midnight(self) -> None:
         """A UTC day starts at 00:00Z, one or two hours after the Paris day."""
         day = date(2021, 6, 1)

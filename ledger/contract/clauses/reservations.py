@@ -42,6 +42,20 @@ class Grounds:
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """Services of a reservation were used from an instant on; ``consumed`` is their price, if it is known."""
+
+    fact: Reason
+    at: datetime
+    consumed: Decimal | None
+
+    @property
+    def of_something(self) -> bool:
+        """Whether anything was consumed: an amount of nothing tells of no use."""
+        return self.consumed is None or self.consumed > 0
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """A reservation as ordered; ``last_day`` is included, ``ends`` is its end as an instant (UTC)."""
 
@@ -51,15 +65,15 @@ class Order:
     ends: datetime
     amount: Decimal | None
     channel: str | None
-    request: Grounds | None = None
+    requests: tuple[Grounds, ...] = field(default=())
     cancelled: Grounds | None = None
-    uses: tuple[tuple[Reason, datetime, Decimal | None], ...] = field(default=())
+    uses: tuple[Use, ...] = field(default=())
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
         """Every fact of its history."""
-        told = tuple(row.fact for row in (self.request, self.cancelled) if row is not None)
-        return (self.fact, *told, *(fact for fact, _, _ in self.uses))
+        told = self.requests if self.cancelled is None else (*self.requests, self.cancelled)
+        return (self.fact, *(row.fact for row in told), *(use.fact for use in self.uses))
 
 
 @clause("4")
@@ -83,9 +97,7 @@ def time_to_request(order: Order, terms: InForce, readings: Readings) -> datetim
 def is_long(order: Order, terms: InForce) -> bool:
     """Whether the commitment lasts longer than the months that art. 3.6.2 names."""
     months = terms.at(order.ordered_at).error_order.over_months
-    starts = instants.paris_date(order.begins)
-    begun = order.begins - instants.paris_midnight(starts)
-    return order.ends > instants.paris_midnight(instants.same_day(starts, months)) + begun
+    return order.ends > instants.same_hour(order.begins, months)
 
 
 def failed_conditions(order: Order, terms: InForce, readings: Readings) -> list[str]:
@@ -93,10 +105,20 @@ def failed_conditions(order: Order, terms: InForce, readings: Readings) -> list[
 
     What OUTSCALE committed to or paid is for it to show; the client shows the error and its causes.
     """
-    request = order.request
-    if request is None:
-        return []
-    used_before = any(at <= request.at for _, at, _ in order.uses)
+    return _best_request(order, terms, readings)[1]
+
+
+def _best_request(order: Order, terms: InForce, readings: Readings) -> tuple[Grounds | None, list[str]]:
+    """The request that lacks least, the first of those, and what it lacks.
+
+    The article gives eight days, not one attempt: a complete request within them counts after another.
+    """
+    judged = [(row, _lacking(row, order, terms, readings)) for row in order.requests]
+    return min(judged, key=lambda found: len(found[1]), default=(None, []))
+
+
+def _lacking(request: Grounds, order: Order, terms: InForce, readings: Readings) -> list[str]:
+    used_before = any(use.of_something and use.at <= request.at for use in order.uses)
     conditions = {
         "automatic_order": order.channel in AUTOMATIC,
         "within_8_days": request.at < time_to_request(order, terms, readings),
@@ -147,17 +169,24 @@ def credit_note(order: Order, terms: InForce, readings: Readings) -> Conclusion[
 
 
 def _credited(order: Order, terms: InForce, readings: Readings) -> Decimal | None:
-    if order.request is None or order.amount is None or failed_conditions(order, terms, readings):
+    request, failed = _best_request(order, terms, readings)
+    if request is None or order.amount is None or failed:
         return None
-    known = [row for row in (order.cancelled, order.request) if row is not None]
+    known = [row for row in (order.cancelled, request) if row is not None]
     setup = next((row.setup_costs for row in known if row.setup_costs is not None), money.NIL)
-    consumed = next((row.consumed for row in known if row.consumed is not None), None)
-    if consumed is None:
-        consumed = money.exact_sum(amount for _, _, amount in order.uses if amount is not None)
+    consumed = _consumed(request, order)
     fee = Fraction(terms.at(order.ordered_at).error_order.fee_percent) / 100
     left = Fraction(order.amount) * (1 - fee) - Fraction(setup) - Fraction(consumed)
     exact = max(left, Fraction(0))
     return money.half_up_to_the_cent(exact) if choice(readings, "R9") == 1 else money.unrounded(exact)
+
+
+def _consumed(request: Grounds, order: Order) -> Decimal:
+    """What OUTSCALE said when it cancelled; before that, what was said or was used, whichever is more."""
+    if order.cancelled is not None and order.cancelled.consumed is not None:
+        return order.cancelled.consumed
+    used = money.exact_sum(use.consumed for use in order.uses if use.consumed is not None)
+    return max(used, request.consumed or money.NIL)
 
 
 @clause("3.6.1")
