@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from ledger import money
 from ledger.contract.clauses.balance import (
     EURO,
     Account,
-    Credit,
-    Use,
+    Spending,
     amount_disputed,
     amount_due,
     amount_overdue,
@@ -20,41 +18,14 @@ from ledger.contract.clauses.balance import (
     total_indemnity,
     total_interest,
     usable_credits,
+    void_uses,
 )
-from ledger.contract.clauses.claims import expires_at
 from ledger.contract.clauses.contestation import Contested
 from ledger.contract.rates import Rates
 from ledger.contract.readings import check
-from ledger.contract.terms import InForce
-from ledger.facts.levels import SlaCreditGranted, SlaCreditUsed
 from ledger.facts.recorded import Recorded
 from projections.invoices import INVOICE_TYPES, Files, missing_rates
 from projections.question import Question
-
-CREDIT_TYPES = frozenset({"sla.claimed", "sla.credit_granted", "sla.credit_used"})
-
-
-@dataclass
-class Credits:
-    """Service-level credits granted and used, as facts come in."""
-
-    terms: InForce
-    claims: dict[str, Recorded] = field(default_factory=dict)
-    granted: list[Credit] = field(default_factory=list)
-    uses: list[Use] = field(default_factory=list)
-
-    def take(self, fact: Recorded) -> None:
-        """Add a fact; a credit whose claim is not on record counts its year from its grant."""
-        data = fact.data
-        if isinstance(data, SlaCreditGranted):
-            claim = self.claims.get(fact.subject, fact)
-            self.granted.append(
-                Credit(fact, fact.legal_time, expires_at(claim.legal_time, self.terms), data.amount)
-            )
-        elif isinstance(data, SlaCreditUsed):
-            self.uses.append(Use(fact, fact.legal_time, data.amount))
-        else:
-            self.claims[fact.subject] = fact
 
 
 class Balance:
@@ -62,11 +33,12 @@ class Balance:
 
     Two currencies are never added. When there are several, the balance of the first (the euro if any
     invoice is in it) is the result, and ``other_currencies`` holds one balance for each of the others.
-    Service-level credits, which name no currency, count in the first; indemnities in the euro's.
+    Service-level credits, which name no currency, count in the first; indemnities in the euro's. What was
+    used of them counts as ``credited``; a use that can have no effect is in ``void_credit_uses``.
     """
 
     name = "balance"
-    types = INVOICE_TYPES | CREDIT_TYPES
+    types = INVOICE_TYPES
 
     def answer(self, facts: Iterable[Recorded], question: Question) -> dict[str, Any]:
         """The ``result``.
@@ -75,10 +47,10 @@ class Balance:
             WrongCallError: a reading does not exist.
         """
         check(question.readings)
-        files, credits_ = Files(), Credits(question.terms)
+        files = Files(question.terms)
         for fact in facts:
-            (credits_ if fact.type in CREDIT_TYPES else files).take(fact)
-        first, *others = _accounts([row for _, row in files.contested()], credits_)
+            files.take(fact)
+        first, *others = _accounts([row for _, row in files.contested()], files.spending())
         rates = files.rates()
         result = _balance(first, rates, question)
         if others:
@@ -86,7 +58,7 @@ class Balance:
         return result
 
 
-def _accounts(contested: list[Contested], credits_: Credits) -> list[Account]:
+def _accounts(contested: list[Contested], spending: Spending) -> list[Account]:
     """One account for each currency; the euro's is there whenever something may count in it."""
     invoices = tuple(row.invoice for row in contested)
     found = {invoice.currency for invoice in invoices} or {EURO}
@@ -98,8 +70,7 @@ def _accounts(contested: list[Contested], credits_: Credits) -> list[Account]:
             currency,
             tuple(row for row in contested if row.invoice.currency == currency),
             invoices if currency == EURO else (),
-            tuple(credits_.granted) if place == 0 else (),
-            tuple(credits_.uses) if place == 0 else (),
+            spending if place == 0 else Spending(),
         )
         for place, currency in enumerate(currencies)
     ]
@@ -124,6 +95,7 @@ def _balance(account: Account, rates: Rates, question: Question) -> dict[str, An
         "late_indemnity": total_indemnity(account, terms, as_of, readings),
         "late_interest": total_interest(account, rates, terms, as_of, readings),
         "sla_credits": usable_credits(account, as_of),
+        "void_credit_uses": void_uses(account),
         "total": balance_total(account, rates, terms, as_of, readings),
         "missing_rates": missing_rates(segments),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -11,6 +11,7 @@ from typing import Any
 
 from ledger import instants, money
 from ledger.contract import rates as published_rates
+from ledger.contract.clauses.balance import Spending
 from ledger.contract.clauses.contestation import (
     Contested,
     Dispute,
@@ -33,6 +34,7 @@ from ledger.contract.clauses.payment import (
 from ledger.contract.finding import Readings
 from ledger.contract.rates import PublishedRate, Rates
 from ledger.contract.readings import check, choice
+from ledger.contract.terms import InForce
 from ledger.errors import WrongCallError
 from ledger.facts.agreements import RatePublished
 from ledger.facts.invoices import (
@@ -44,6 +46,7 @@ from ledger.facts.invoices import (
     InvoicePaymentRejected,
 )
 from ledger.facts.recorded import Recorded
+from projections.credits import CREDIT_TYPES, Credits, paid_by_credit
 from projections.question import Question
 
 INVOICE_TYPES = frozenset(
@@ -55,8 +58,10 @@ INVOICE_TYPES = frozenset(
         "invoice.payment_rejected",
         "invoice.credited",
         "rate.published",
+        *CREDIT_TYPES,
     }
 )
+"""What tells of invoices, and of the credits that pay them."""
 
 
 @dataclass
@@ -65,6 +70,7 @@ class File:
 
     issued: Recorded
     history: list[Recorded] = field(default_factory=list)
+    used: tuple[Movement, ...] = ()
 
     def contested(self) -> Contested:
         """The invoice with its disputes, as the clauses take it."""
@@ -95,7 +101,8 @@ class File:
             tuple(self._payments()),
             tuple(_credit(fact) for fact in moved if isinstance(fact.data, InvoiceCredited)),
             min((instants.paris_date(fact.legal_time) for fact in rejections), default=None),
-            tuple(moved),
+            (*moved, *(movement.fact for movement in self.used)),
+            self.used,
         )
 
     def _issued(self) -> InvoiceIssued:
@@ -135,16 +142,22 @@ def _credit(fact: Recorded) -> Movement:
 
 @dataclass
 class Files:
-    """Every invoice of an account by its subject, and the rates known, as facts come in."""
+    """Every invoice of an account, the credits that pay them, and the rates known, as facts come in."""
 
+    terms: InForce
     by_subject: dict[str, File] = field(default_factory=dict)
     waiting: dict[str, list[Recorded]] = field(default_factory=dict)
     published: list[PublishedRate] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.credits = Credits(self.terms)
+
     def take(self, fact: Recorded) -> None:
         """Add a fact; one dated before its invoice waits for it."""
         data = fact.data
-        if isinstance(data, RatePublished):
+        if fact.type in CREDIT_TYPES:
+            self.credits.take(fact)
+        elif isinstance(data, RatePublished):
             effective = paris_day(data.effective)
             self.published.append(published_rates.published_by(fact, data.reference, effective, data.rate))
         elif isinstance(data, InvoiceIssued):
@@ -158,9 +171,20 @@ class Files:
         """The rates that the program brings along, and those that facts published."""
         return published_rates.load().with_facts(self.published)
 
+    def spending(self) -> Spending:
+        """What was used of credits; asked for once every fact was taken."""
+        return self.credits.spending({name: file.invoice() for name, file in self.by_subject.items()})
+
+    def all(self) -> list[File]:
+        """Every invoice in order of issue, with what credits paid of it."""
+        if not self.credits.uses:
+            return list(self.by_subject.values())
+        paid = paid_by_credit(self.spending())
+        return [replace(file, used=tuple(paid.get(name, ()))) for name, file in self.by_subject.items()]
+
     def contested(self) -> list[tuple[Recorded, Contested]]:
         """Every invoice in order of issue, beside the fact that opened it."""
-        return [(file.issued, file.contested()) for file in self.by_subject.values()]
+        return [(file.issued, file.contested()) for file in self.all()]
 
 
 def net_of(data: InvoiceIssued) -> Fraction:
@@ -220,7 +244,7 @@ class Invoices:
             WrongCallError: ``after`` names no invoice of the account, or a reading does not exist.
         """
         check(question.readings)
-        files = Files()
+        files = Files(question.terms)
         for fact in facts:
             files.take(fact)
         rates = files.rates()

@@ -51,7 +51,7 @@ class Liability:
         """
         check(question.readings)
         terms = question.terms.at(question.as_of)
-        files, troubles, damages = Files(), Troubles(terms), dict[str, list[Recorded]]()
+        files, troubles, damages = Files(question.terms), Troubles(terms), dict[str, list[Recorded]]()
         for fact in facts:
             if fact.type in DAMAGE_TYPES:
                 damages.setdefault(fact.subject, []).append(fact)
@@ -59,7 +59,7 @@ class Liability:
                 files.take(fact)
             else:
                 troubles.take(fact)
-        cashed = tuple(_cashed(file, terms) for file in files.by_subject.values())
+        cashed = tuple(_cashed(file, terms) for file in files.all())
         return [
             row
             for history in damages.values()

@@ -44,13 +44,12 @@ from ledger.facts.invoices import InvoiceCredited, InvoiceIssued
 from ledger.facts.levels import SlaClaimed
 from ledger.facts.recorded import Recorded
 from projections.acceptance import ACCEPTANCE, RESERVE_TYPES, Deliveries, Notices, claim_of
+from projections.credits import first_currency
 from projections.invoices import INVOICE_TYPES, File, Files, net_of, paris_day
 from projections.notifications import ADDRESS_TYPES, NOTIFICATION_TYPES, Post
 from projections.outages import PLACE_TYPES, TROUBLE_TYPES, Metered, Places, Troubles
 from projections.question import Question
 from projections.usage import CONSUMPTION_TYPES
-
-EURO = "EUR"
 
 _ONE_DAY = timedelta(days=1)
 _INSTANT = timedelta(microseconds=1)
@@ -63,7 +62,6 @@ class _Gathered:
 
     question: Question
     post: Post = field(default_factory=Post)
-    files: Files = field(default_factory=Files)
     places: Places = field(default_factory=Places)
     claimed: dict[str, Recorded] = field(default_factory=dict)
     granted: dict[str, list[Recorded]] = field(default_factory=dict)
@@ -71,6 +69,7 @@ class _Gathered:
 
     def __post_init__(self) -> None:
         terms = self.question.terms.at(self.question.as_of)
+        self.files = Files(self.question.terms)
         self.deliveries = Deliveries(replace(self.question, limit=0, after=None))
         self.notices = Notices(self.question)
         self.troubles, self.metered = Troubles(terms), Metered(terms, self.places)
@@ -87,7 +86,7 @@ class _Gathered:
             self.notices.take(fact)
         if fact.type in INVOICE_TYPES:
             self.files.take(fact)
-        elif fact.type in TROUBLE_TYPES:
+        if fact.type in TROUBLE_TYPES:
             self.troubles.take(fact)
         elif fact.type in _SUSPENSIONS:
             self.suspended.setdefault(fact.subject, []).append(fact)
@@ -131,9 +130,7 @@ class _Gathered:
 
     def billing(self) -> Billing:
         """Revenue, in euros if any invoice is, else in the first currency; lateness in whatever currency."""
-        bills = [bill_of(file) for file in self.files.by_subject.values()]
-        currencies = {bill.invoice.currency for bill in bills}
-        first = EURO if EURO in currencies else min(currencies, default=EURO)
+        bills = [bill_of(file) for file in self.files.all()]
         imposed = [facts for facts in self.suspended.values() if _under_article_7(facts)]
         return Billing(
             tuple(bills),
@@ -141,7 +138,7 @@ class _Gathered:
             self.question.as_of,
             tuple(_blocking(facts, self.question) for facts in imposed),
             tuple(fact for facts in imposed for fact in facts),
-            first,
+            first_currency(bill.invoice for bill in bills),
         )
 
     def claims(self, levels: Levels) -> Claims:

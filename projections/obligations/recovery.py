@@ -87,7 +87,7 @@ def _order_of(case: Case, ordered: Recorded) -> RecoveryOrder:
 
 def _unpaid_at(case: Case, ordered: Recorded) -> list[Invoice]:
     """The invoices that were not settled when an order came."""
-    files = Files()
+    files = Files(case.question.terms)
     history = (fact for facts in case.subjects.values() for fact in facts if fact.type in INVOICE_TYPES)
     known = [fact for fact in history if fact.legal_time <= ordered.legal_time]
     for fact in sorted(known, key=lambda fact: (fact.legal_time, fact.position)):

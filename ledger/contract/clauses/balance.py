@@ -7,7 +7,7 @@ currency of its invoice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -45,11 +45,46 @@ class Credit:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Some credit set against an invoice."""
+    """Some credit set against an invoice, which it may leave unnamed."""
 
     fact: Reason
     used_at: datetime
     amount: Decimal
+    invoice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What uses took of credits: what each credit has left, what each use took, and those without effect."""
+
+    left: tuple[tuple[Credit, Decimal], ...] = ()
+    taken: tuple[tuple[Use, Decimal], ...] = ()
+    void: tuple[Use, ...] = ()
+
+
+def spend(granted: Iterable[Credit], uses: Iterable[Use], prices: Mapping[str, Decimal]) -> Spending:
+    """Each use takes from the oldest credits usable at its own instant, at most the price that is left.
+
+    ``prices`` are the invoices that credits can pay, by subject: a use that names another has no effect.
+    """
+    credits_ = sorted(granted, key=lambda credit: (credit.expires_at, credit.granted_at))
+    left, room = [credit.amount for credit in credits_], dict(prices)
+    taken, void = [], []
+    for use in sorted(uses, key=lambda use: use.used_at):
+        if use.invoice is not None and use.invoice not in room:
+            void.append(use)
+            continue
+        wanted = use.amount if use.invoice is None else max(min(use.amount, room[use.invoice]), money.NIL)
+        missing = wanted
+        for place, credit in enumerate(credits_):
+            if credit.granted_at <= use.used_at < credit.expires_at:
+                part = min(missing, left[place])
+                left[place] -= part
+                missing -= part
+        taken.append((use, wanted - missing))
+        if use.invoice is not None:
+            room[use.invoice] -= wanted - missing
+    return Spending(tuple(zip(credits_, left, strict=True)), tuple(taken), tuple(void))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +98,7 @@ class Account:
     currency: str
     contested: tuple[Contested, ...]
     indemnified: tuple[Invoice, ...]
-    granted: tuple[Credit, ...] = ()
-    uses: tuple[Use, ...] = ()
+    spending: Spending = Spending()
     known: dict[tuple[object, ...], list[Segment]] = field(default_factory=dict, compare=False)
 
     @property
@@ -193,23 +227,30 @@ def usable_credits(account: Account, as_of: datetime) -> Conclusion[Decimal]:
 
     « d’un crédit à valoir sur le prix des Prestations, valable pendant une durée de 1 (un) an »
     """
-    facts = (*(credit.fact for credit in account.granted), *(use.fact for use in account.uses))
-    return Conclusion(_left(account.granted, account.uses, as_of), facts)
+    left, taken = account.spending.left, account.spending.taken
+    facts = (*(credit.fact for credit, _ in left), *(use.fact for use, _ in taken))
+    usable = (amount for credit, amount in left if as_of < credit.expires_at)
+    return Conclusion(money.exact_sum(usable), facts)
 
 
-def _left(granted: Iterable[Credit], uses: Sequence[Use], as_of: datetime) -> Decimal:
-    """What uses leave: each takes from the oldest credits usable at its own instant."""
-    credits_ = sorted(granted, key=lambda credit: (credit.expires_at, credit.granted_at))
-    left = [credit.amount for credit in credits_]
-    for use in sorted(uses, key=lambda use: use.used_at):
-        wanted = use.amount
-        for place, credit in enumerate(credits_):
-            if credit.granted_at <= use.used_at < credit.expires_at:
-                taken = min(wanted, left[place])
-                left[place] -= taken
-                wanted -= taken
-    usable = (amount for credit, amount in zip(credits_, left, strict=True) if as_of < credit.expires_at)
-    return money.exact_sum(usable)
+@clause("11")
+def void_uses(account: Account) -> Conclusion[tuple[Mapping[str, object], ...]]:
+    """The uses of credits that have no effect: they name no invoice that this account's credits can pay.
+
+    « ne sont pas utilisables pour consommer des Prestations dans le cadre d’un autre Contrat attaché à un
+    autre Compte »
+    """
+    void = account.spending.void
+    rows = tuple(
+        {
+            "subject": use.fact.subject,
+            "invoice": use.invoice,
+            "amount": use.amount,
+            "why": "it names no invoice of this account in the currency of its credits",
+        }
+        for use in void
+    )
+    return Conclusion(rows, tuple(use.fact for use in void))
 
 
 @clause("15.3")

@@ -33,7 +33,7 @@ _EACH_DAY, _NO_FLOOR = 3, 2
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """A payment or a credit note: it reduces the principal from the day after ``day``."""
+    """A payment, a credit note or a credit used: it reduces the principal from the day after ``day``."""
 
     fact: Reason
     day: date
@@ -46,7 +46,8 @@ class Invoice:
 
     ``payments`` are those that stand: a rejected debit is not among them. ``printed`` is the date on the
     invoice, ``due`` the date that the special conditions give, neither when left out. ``rejected_on`` is
-    the day of the first rejected debit.
+    the day of the first rejected debit. ``used`` are service-level credits set against it (art. 11): they
+    pay its price, and leave what it bills as it is.
     """
 
     fact: Reason
@@ -60,6 +61,12 @@ class Invoice:
     credits: tuple[Movement, ...] = ()
     rejected_on: date | None = None
     because: tuple[Reason, ...] = ()
+    used: tuple[Movement, ...] = ()
+
+    @property
+    def movements(self) -> tuple[Movement, ...]:
+        """Everything that reduces what is owed of it."""
+        return (*self.payments, *self.credits, *self.used)
 
     @property
     def paid(self) -> Decimal:
@@ -68,12 +75,12 @@ class Invoice:
 
     @property
     def credited(self) -> Decimal:
-        """What credit notes amount to."""
-        return money.exact_sum(note.amount for note in self.credits)
+        """What credit notes and credits used amount to."""
+        return money.exact_sum(row.amount for row in (*self.credits, *self.used))
 
     @property
     def left(self) -> Decimal:
-        """Total less credit notes and payments; negative when more was paid than owed."""
+        """Total less credit notes, credits used and payments; negative when more was paid than owed."""
         return money.exact_sum((self.total, -self.credited, -self.paid))
 
     @property
@@ -88,7 +95,7 @@ class Invoice:
 
     def principal_on(self, day: date) -> Decimal:
         """What bears interest on a day: movements of earlier days are off, those of the day are not."""
-        gone = (item.amount for item in (*self.payments, *self.credits) if item.day < day)
+        gone = (item.amount for item in self.movements if item.day < day)
         return max(money.exact_sum((self.total, -money.exact_sum(gone))), money.NIL)
 
     def issue_day(self, readings: Readings) -> date:
@@ -265,7 +272,7 @@ def interest_segments(
 
 
 def _changes(invoice: Invoice, rates: Rates, first: date, last: date) -> Iterable[date]:
-    moved = (item.day + _ONE_DAY for item in (*invoice.payments, *invoice.credits))
+    moved = (item.day + _ONE_DAY for item in invoice.movements)
     years = range(first.year, last.year + 1)
     halves = (date(year, month, 1) for year in years for month in (1, 7))
     yield from (day for day in (*moved, *halves) if first < day <= last)

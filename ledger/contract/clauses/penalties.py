@@ -188,7 +188,7 @@ def lateness(invoice: Invoice, readings: Readings) -> Interval | None:
     if due is None or invoice.principal_on(due + _ONE_DAY) <= 0:
         return None
     start, left = instants.paris_midnight(due + _ONE_DAY), invoice.total
-    for movement in sorted((*invoice.payments, *invoice.credits), key=_in_order):
+    for movement in sorted(invoice.movements, key=_in_order):
         left = money.exact_sum((left, -movement.amount))
         if left <= 0:
             told = movement.fact.legal_time
