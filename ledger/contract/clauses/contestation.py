@@ -59,6 +59,12 @@ class Contested:
     disputes: tuple[Dispute, ...] = ()
     settlements: tuple[Settlement, ...] = ()
 
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """The invoice, its disputes and their settlements."""
+        disputes = (dispute.fact for dispute in self.disputes)
+        return (self.invoice.fact, *disputes, *(settlement.fact for settlement in self.settlements))
+
 
 def contestable_until(invoice: Invoice, terms: InForce, readings: Readings) -> datetime:
     """The first instant too late for a dispute (R13, R4)."""
@@ -108,15 +114,10 @@ def invoice_acceptance(
     « À défaut de contestation d’une facture par le CLIENT, dans un délai de 10 (dix) jours après son
     émission, le CLIENT sera réputé l’avoir irrévocablement acceptée. »
     """
-    because = (
-        contested.invoice.fact,
-        *(dispute.fact for dispute in contested.disputes),
-        *(settlement.fact for settlement in contested.settlements),
-    )
     return weighed(
         readings,
         WINDOW_READINGS,
-        lambda chosen: Conclusion(_acceptance(contested, terms, as_of, chosen), because),
+        lambda chosen: Conclusion(_acceptance(contested, terms, as_of, chosen), contested.reasons),
     )
 
 
@@ -192,13 +193,10 @@ def disputed_amount(contested: Contested, terms: InForce, readings: Readings) ->
     « À défaut de contestation d’une facture par le CLIENT, dans un délai de 10 (dix) jours après son
     émission, le CLIENT sera réputé l’avoir irrévocablement acceptée. »
     """
-    because = (
-        contested.invoice.fact,
-        *(dispute.fact for dispute in contested.disputes),
-        *(settlement.fact for settlement in contested.settlements),
-    )
     return weighed(
-        readings, DISPUTED_READINGS, lambda chosen: Conclusion(disputed_of(contested, terms, chosen), because)
+        readings,
+        DISPUTED_READINGS,
+        lambda chosen: Conclusion(disputed_of(contested, terms, chosen), contested.reasons),
     )
 
 
@@ -225,13 +223,13 @@ def accepted_amount(
         standing = _acceptance(contested, terms, as_of, chosen)
         total = money.at_least_cents(contested.invoice.total)
         if standing == "irrevocably_accepted":
-            return Conclusion(total, contested.invoice.reasons)
+            return Conclusion(total, contested.reasons)
         until = contestable_until(contested.invoice, terms, chosen)
         course = course_of(contested, until)
         if as_of < until:
-            return Conclusion(money.at_least_cents(course.rejected), contested.invoice.reasons)
+            return Conclusion(money.at_least_cents(course.rejected), contested.reasons)
         held = disputed_of(contested, terms, chosen)
         left = money.exact_sum((total, -held, -course.upheld))
-        return Conclusion(max(left, money.NIL), contested.invoice.reasons)
+        return Conclusion(max(left, money.NIL), contested.reasons)
 
     return weighed(readings, DISPUTED_READINGS, conclude)
