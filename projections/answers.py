@@ -17,12 +17,13 @@ from ledger.facts.catalogue import COMMON, TYPES, account_of
 from ledger.facts.personal import COMMITMENT, values_at
 from ledger.facts.recorded import Recorded, clock_kind
 from ledger.store import Record
+from projections.consumed import Consumed
 from projections.differences import Discrepancy
 from projections.follower import Follower, Scope
 from projections.paging import DELIVERIES, Page, left_unread
 from projections.question import Projection, Question
 from projections.terms import TERMS, Agreements, with_consumption
-from projections.usage import USAGE, shows_consumption_after
+from projections.usage import USAGE
 
 SIMULATED_REMARK = (
     "simulated ledger: its stamps were told by a scenario, so nothing here is proof between parties"
@@ -266,14 +267,12 @@ class Answers:
                 found.take(fact)
         agreement = found.agreement(readings)
         opened = "account.opened" in found.dossier.first
-        return with_consumption(agreement, lambda instant: self._consumed(scope, instant)), opened
+        if USAGE.name in self._projections:
+            agreement = with_consumption(agreement, self._consumption(scope).after)
+        return agreement, opened
 
-    def _consumed(self, scope: Scope, instant: datetime) -> Recorded | None:
-        """The first delivery recorded after ``instant`` of something consumed after it."""
-        if USAGE.name not in self._projections:
-            return None
-        with self._follower.facts(USAGE.name, scope, since=instant) as facts:
-            return next((fact for fact in facts if shows_consumption_after(fact, instant)), None)
+    def _consumption(self, scope: Scope) -> Consumed:
+        return Consumed(self._follower, scope, lambda name: in_scope(self._record.history(name), scope))
 
     def conclude(
         self,
@@ -288,9 +287,12 @@ class Answers:
         projection = self.projection(name)
         if not asked.opened:
             return projection.answer(iter(()), replace(asked.question, agreement=Agreement(), after=None))
-        ahead = getattr(projection, "common_first", False)
+        ahead, question = getattr(projection, "common_first", False), asked.question
+        if question.agreement.resold and getattr(projection, "asks_first_use", False):
+            first = self._consumption(asked.scope).first()
+            question = replace(question, agreement=replace(question.agreement, first_consumed=first))
         with self._follower.facts(name, asked.scope, without=without, but=but, common_first=ahead) as facts:
-            return projection.answer(seen.each(facts), asked.question)
+            return projection.answer(seen.each(facts), question)
 
     def envelope(self, asked: Asked, seen: Witnessed) -> dict[str, Any]:
         """What every answer says beside its result."""

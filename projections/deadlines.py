@@ -216,6 +216,7 @@ class Deadlines:
     """
 
     name = "deadlines"
+    asks_first_use = OBLIGATIONS.asks_first_use
     types = INVOICE_TYPES | RESERVATION_TYPES | RESERVE_TYPES | OBLIGATIONS.types
 
     def answer(self, facts: Iterable[Recorded], question: Question) -> list[dict[str, Any]]:

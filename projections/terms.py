@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from ledger import instants
 from ledger.contract.clauses.agreement import (
     Accepted,
     Agreement,
@@ -18,12 +19,11 @@ from ledger.contract.clauses.agreement import (
     terms_in_force,
     version_acceptance,
     version_binds_from,
+    version_ordered,
     why_not_bound,
 )
 from ledger.contract.clauses.notification import why_invalid, why_no_effect
 from ledger.contract.finding import Readings
-from ledger.contract.terms import CURRENT
-from ledger.contract.terms.history import BEGINNING
 from ledger.facts.agreements import (
     ContractAccepted,
     OrderForm,
@@ -37,7 +37,6 @@ from projections.days import instant_of
 from projections.dossier import DOSSIER_TYPES, Dossier
 from projections.notifications import Sent
 from projections.question import Question
-from projections.usage import consumption_began
 
 
 @dataclass
@@ -50,6 +49,7 @@ class Agreements:
     accepted: list[Recorded] = field(default_factory=list)
     resold: bool = False
     signed: dict[str, list[SpecialCondition]] = field(default_factory=dict)
+    months: dict[str, int] = field(default_factory=dict)
 
     def take(self, fact: Recorded) -> None:
         """Add a fact."""
@@ -63,8 +63,10 @@ class Agreements:
                 self.accepted.append(fact)
             case ResellerEngaged():
                 self.resold = True
-            case OrderForm(clauses=clauses):
+            case OrderForm(clauses=clauses, duration_months=months):
                 self.signed[fact.subject] = clauses or self.signed.get(fact.subject, [])
+                if months is not None:
+                    self.months[fact.subject] = months
                 if fact.type == "order_form.accepted":
                     self.accepted.append(fact)
 
@@ -72,7 +74,7 @@ class Agreements:
         """What the clauses take; consumption is not known yet."""
         publications = tuple(self._publications(readings))
         return Agreement(
-            tuple(self._accepted(fact, publications) for fact in self.accepted),
+            tuple(self._acceptances(publications)),
             publications,
             tuple(self._refusals(readings)),
             tuple(condition for fact in self.accepted for condition in self._conditions(fact)),
@@ -94,22 +96,36 @@ class Agreements:
         post = self.dossier.post
         return why_invalid(post.notification(sent), post.known_addresses(), readings) is None
 
-    def _accepted(self, fact: Recorded, publications: Iterable[Publication]) -> Accepted:
-        data = fact.data
-        if isinstance(data, ContractAccepted):
-            return Accepted(fact, fact.legal_time, data.terms, data.on_demand)
-        public = [row for row in publications if row.starts <= fact.legal_time]
-        version = max(public, key=lambda row: row.starts).version if public else CURRENT
-        return Accepted(fact, fact.legal_time, version, on_demand=True)
+    def _acceptances(self, publications: Sequence[Publication]) -> list[Accepted]:
+        found: list[Accepted] = []
+        for fact in self.accepted:
+            at = fact.legal_time
+            if isinstance(fact.data, ContractAccepted):
+                found.append(Accepted(fact, at, fact.data.terms, fact.data.on_demand))
+            else:
+                version = version_ordered(at, found, publications)
+                found.append(Accepted(fact, at, version, committed_until=self._committed_until(fact)))
+        return found
+
+    def _committed_until(self, ordered: Recorded) -> datetime | None:
+        """The first instant after the months that an order form fixes, counted from its acceptance."""
+        months = self.months.get(ordered.subject)
+        return instants.end_of_months(instants.paris_date(ordered.legal_time), months) if months else None
 
     def _conditions(self, fact: Recorded) -> Iterable[Condition]:
         data = fact.data
         document: Document = "order_form"
+        order: Recorded | None = fact
         said = self.signed.get(fact.subject, [])
         if isinstance(data, ContractAccepted):
             document, said = data.route, data.special_conditions
+            order = self._first_order() if document == "order_form" else None
+        since = fact.legal_time if order is None else max(fact.legal_time, order.legal_time)
         for row in said:
-            yield Condition(fact, fact.legal_time, document, row.topic, row.value, row.derogates)
+            yield Condition(fact, since, document, row.topic, row.value, row.derogates, order)
+
+    def _first_order(self) -> Recorded | None:
+        return next((fact for fact in self.accepted if fact.type == "order_form.accepted"), None)
 
     def _refusals(self, readings: Readings) -> Iterable[Refusal]:
         for fact, data in self.refused:
@@ -133,9 +149,7 @@ def with_consumption(
     """The same agreement, with what the client consumed after each version could bind it."""
     starts = {row.opposable_from for row in agreement.publications} - {None}
     known = {start: consumed_since(start) for start in starts if start is not None}
-    first = consumed_since(BEGINNING) if agreement.resold else None
-    consumed = None if first is None else (first, consumption_began(first))
-    return replace(agreement, consumed_since=known.get, first_consumed=consumed)
+    return replace(agreement, consumed_since=known.get)
 
 
 class TermsBinding:
@@ -180,8 +194,8 @@ def _condition(condition: Condition, question: Question) -> dict[str, Any]:
         "value": condition.value,
         "derogates": condition.derogates,
         "since": condition.since,
-        "prevails": condition_prevails(condition, terms),
-        "sets_parameter": condition.value is not None and terms.has(condition.topic),
+        "prevails": condition_prevails(condition, question.agreement, terms),
+        "sets_parameter": condition.value is not None and terms.takes(condition.topic, condition.value),
     }
 
 

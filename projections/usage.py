@@ -65,20 +65,6 @@ class _Slot(NamedTuple):
     day: _Day
 
 
-def shows_consumption_after(fact: Recorded, instant: datetime) -> bool:
-    """Whether a fact is a delivery of something consumed after ``instant`` (UTC)."""
-    if not fact.type.startswith("consumption."):
-        return False
-    ends = (datetime.fromisoformat(entry["to"]) for entry in fact.fields["data"].get("entries", ()))
-    return any(end > instant for end in ends)
-
-
-def consumption_began(fact: Recorded) -> datetime:
-    """The earliest instant of consumption that a delivery tells of (UTC); its legal time if it has none."""
-    starts = (datetime.fromisoformat(entry["from"]) for entry in fact.fields["data"].get("entries", ()))
-    return min(starts, default=fact.legal_time)
-
-
 CONSUMPTION_TYPES = frozenset({"consumption.recorded", "consumption.corrected"})
 
 

@@ -25,6 +25,7 @@ class Obligations:
     """Duties of an account, by subject; those of the provider to everybody show in every account."""
 
     name = "obligations"
+    asks_first_use = True  # an indirect client accepts the terms before it
     types = DOSSIER_TYPES.union(*(source.TYPES for source in SOURCES))
 
     def answer(self, facts: Iterable[Recorded], question: Question) -> list[dict[str, Any]]:

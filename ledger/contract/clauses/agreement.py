@@ -18,6 +18,9 @@ from ledger.contract.terms.history import BEGINNING, Override, TermsHistory
 from ledger.errors import ClauseError
 
 Document = Literal["internet", "order_form", "derogatory"]
+NO_REVISION = "none"
+"""What a special condition on ``revision`` is worth that excludes it."""
+
 HowAccepted = Literal["signed", "consumption", "none", "refused"]
 
 ConsumedSince = Callable[[datetime], Reason | None]
@@ -26,12 +29,17 @@ ConsumedSince = Callable[[datetime], Reason | None]
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The client accepted a version by accepting a contract or an order form."""
+    """The client accepted a version by accepting a contract or an order form.
+
+    ``on_demand`` is what it says of that, ``None`` when it says nothing. ``committed_until`` is the first
+    instant after the duration that it fixes.
+    """
 
     fact: Reason
     at: datetime
     version: str
-    on_demand: bool
+    on_demand: bool | None = None
+    committed_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,10 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A special condition: what it sets, in which document, from when."""
+    """A special condition: what it sets, in which document, from when.
+
+    ``order`` is OUTSCALE's acceptance of the order form that bears it, without which no order form does.
+    """
 
     fact: Reason
     since: datetime
@@ -76,6 +87,7 @@ class Condition:
     topic: str
     value: str | None
     derogates: bool
+    order: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +96,7 @@ class Agreement:
 
     ``terminations`` are the client's terminations that take effect; ``consumed_since`` finds the first
     consumption after an instant, asked only when it matters. ``resold`` tells of an indirect client, and
-    ``first_consumed`` then what it consumed first, and when.
+    ``first_consumed`` what it consumed first, and from when, where that is asked.
     """
 
     accepted: tuple[Accepted, ...] = ()
@@ -102,9 +114,36 @@ class Agreement:
         return self.accepted[0] if self.accepted else None
 
     def on_demand(self, instant: datetime) -> bool:
-        """Whether the contract is On Demand at an instant; it is unless the acceptance says otherwise."""
+        """Whether the contract is On Demand at an instant: neither committed for a time nor said not to be.
+
+        What is accepted without a word of it leaves the contract as it was (art. 1, « On Demand »).
+        """
         before = [row for row in self.accepted if row.at <= instant] or list(self.accepted[:1])
-        return before[-1].on_demand if before else True
+        if any(row.committed_until is not None and instant < row.committed_until for row in before):
+            return False
+        return next((row.on_demand for row in reversed(before) if row.on_demand is not None), True)
+
+
+def version_ordered(at: datetime, before: Sequence[Accepted], publications: Sequence[Publication]) -> str:
+    """The version that an order form accepts at an instant, as it names none.
+
+    The newest of those that were public by then and of those that the client had accepted before.
+    """
+    agreed = [(_dated(row, publications), row.version) for row in before]
+    public = [
+        (row.starts, row.version) for row in publications if row.starts <= at and row.fact.legal_time <= at
+    ]
+    return max((*agreed, *public), key=lambda row: row[0], default=(at, CURRENT))[1]
+
+
+def _dated(accepted: Accepted, publications: Iterable[Publication]) -> datetime:
+    """From when the version that was accepted is: as published, as it says, or by its acceptance at last."""
+    for row in publications:
+        if row.version == accepted.version:
+            return row.starts
+    if not knows(accepted.version):
+        return accepted.at
+    return min(accepted.at, instants.paris_midnight(load(accepted.version).effective))
 
 
 @clause("5, 5.1, 5.2")
@@ -116,18 +155,44 @@ def version_binds_from(publication: Publication, agreement: Agreement) -> Conclu
     email ou via l’interface de gestion de son Compte »
     « Les modalités de révision des Prestations qui ne sont pas On Demand sont définies dans leurs
     Conditions Particulières et Dérogatoires. »
+    A « nouvelle » version that is told late replaces none that is newer than itself.
     """
+    since = _would_bind(publication, agreement)
+    newer = None if since.value is None else _newer_by(since.value, publication, agreement)
+    return since if newer is None else Conclusion(None, (*since.because, newer))
+
+
+def _would_bind(publication: Publication, agreement: Agreement) -> Conclusion[datetime | None]:
+    """From when it would bind if there were no other version."""
     starts = publication.opposable_from
     told = () if publication.told is None else (publication.told[0],)
     because = (publication.fact, *told)
     if starts is None:
         return Conclusion(None, because)
     if not agreement.on_demand(starts):
-        revised = [row for row in agreement.conditions if row.topic == "revision" and row.since <= starts]
+        revised = [
+            row
+            for row in agreement.conditions
+            if row.topic == "revision" and row.since <= starts and row.value != NO_REVISION
+        ]
         because = (*because, *(row.fact for row in agreement.accepted), *(row.fact for row in revised))
         return Conclusion(starts if revised else None, because)
-    how = version_acceptance(publication, agreement)
+    how = _acceptance(publication, agreement)
     return Conclusion(None if how.value == "refused" else starts, (*because, *how.because))
+
+
+def _newer_by(instant: datetime, publication: Publication, agreement: Agreement) -> Reason | None:
+    """What made a newer version bind the account by an instant, if any did."""
+    for other in agreement.publications:
+        if other.starts > publication.starts:
+            since = _would_bind(other, agreement).value
+            if since is not None and since <= instant:
+                return other.fact
+    for row in agreement.accepted:
+        newer = _dated(row, agreement.publications) > publication.starts
+        if row.at <= instant and newer and row.version != publication.version:
+            return row.fact
+    return None
 
 
 @clause("5.1")
@@ -139,6 +204,16 @@ def version_acceptance(publication: Publication, agreement: Agreement) -> Conclu
     A refusal takes both: « il doit cesser de
     consommer les Prestations et notifier à OUTSCALE la résiliation du Contrat »
     """
+    starts = publication.opposable_from
+    how = _acceptance(publication, agreement)
+    if how.value in ("signed", "none") or starts is None:
+        return how
+    newer = _newer_by(starts, publication, agreement)
+    return how if newer is None else Conclusion("none", (publication.fact, newer))
+
+
+def _acceptance(publication: Publication, agreement: Agreement) -> Conclusion[HowAccepted]:
+    """How it was accepted, if there were no other version."""
     signed = [row.fact for row in agreement.accepted if row.version == publication.version]
     if signed:
         return Conclusion("signed", (publication.fact, *signed))
@@ -161,13 +236,16 @@ def why_not_bound(publication: Publication, agreement: Agreement) -> str | None:
         return None
     if publication.opposable_from is None:
         return "a substantial change binds only once it was notified by e-mail or by the interface (art. 5)"
-    if not agreement.on_demand(publication.opposable_from):
+    would_bind = _would_bind(publication, agreement).value is not None
+    if not would_bind and not agreement.on_demand(publication.opposable_from):
         return "the contract is not On Demand, and its special conditions provide for no revision (art. 5.2)"
+    if would_bind:
+        return "a newer version bound the account before this one could (art. 5)"
     return "the client refused it, stopped consuming and gave notice of termination (art. 5.1)"
 
 
 @clause("3.3")
-def condition_prevails(condition: Condition, terms: Terms) -> Conclusion[bool]:
+def condition_prevails(condition: Condition, agreement: Agreement, terms: Terms) -> Conclusion[bool]:
     """Whether a special condition prevails over the general terms on its point.
 
     « les
@@ -177,18 +255,24 @@ def condition_prevails(condition: Condition, terms: Terms) -> Conclusion[bool]:
     « dans le cas où
     les présentes CGV prévoient expressément une possibilité de dérogation dans les Conditions
     Particulières et Dérogatoires ou en cas de Contrat dérogatoire »
+    Where they provide for it in a contract that is not On Demand, only there: « Concernant les Prestations
+    qui ne sont pas On Demand, le Contrat ne peut être résilié que conformément aux conditions convenues »
     """
     topic, rules = condition.topic, terms.derogations
     match condition.document:
         case "derogatory":
             prevails = True
-        case _ if _under(topic, rules.never):
+        case "order_form" if condition.order is None:
+            prevails = False
+        case _ if _under(topic, rules.never) or any(_under(kept, (topic,)) for kept in rules.never):
             prevails = False
         case "order_form" if condition.derogates:
             prevails = True
         case _:
-            prevails = _under(topic, rules.allowed)
-    return Conclusion(prevails, (condition.fact,))
+            allowed = () if agreement.on_demand(condition.since) else rules.not_on_demand
+            prevails = _under(topic, (*rules.allowed, *allowed))
+    order = () if condition.order is None else (condition.order,)
+    return Conclusion(prevails, (condition.fact, *order))
 
 
 def _under(topic: str, prefixes: Iterable[str]) -> bool:
@@ -290,7 +374,9 @@ def _overrides(agreement: Agreement, versions: Sequence[tuple[datetime, Terms]])
     said: dict[tuple[str, datetime], Condition] = {}
     for condition in agreement.conditions:
         terms = [row for since, row in versions if since <= condition.since][-1]
-        if condition.value is None or not condition_prevails(condition, terms).value:
+        if condition.value is None or not condition_prevails(condition, agreement, terms).value:
+            continue
+        if terms.has(condition.topic) and not terms.takes(condition.topic, condition.value):
             continue
         other = said.setdefault((condition.topic, condition.since), condition)
         if other.value != condition.value:

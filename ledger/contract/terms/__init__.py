@@ -10,9 +10,9 @@ from decimal import Decimal
 from functools import cached_property, lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ledger.errors import WrongCallError
 
@@ -20,7 +20,20 @@ CURRENT = "2021-06"
 
 
 class _Section(BaseModel):
+    """A part of the terms; no number in it is below zero."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="after")
+    def _not_below_zero(self) -> _Section:
+        for name in type(self).model_fields:
+            number = getattr(self, name)
+            if isinstance(number, int | Decimal) and number < 0:
+                raise ValueError(f"{name} is below zero")
+        return self
+
+
+_Part = TypeVar("_Part", bound=_Section)
 
 
 class VerificationTerms(_Section):
@@ -169,11 +182,13 @@ class DataTerms(_Section):
 class DerogationTerms(_Section):
     """Art. 3.3: on which points special conditions may derogate, as first words of their topics.
 
-    ``allowed`` are those where the terms provide for it, ``never`` those that they keep for themselves;
-    a derogatory contract may derogate from all.
+    ``allowed`` are those where the terms provide for it, ``not_on_demand`` those where they do for a
+    contract that is not On Demand, ``never`` those that they keep for themselves; a derogatory contract
+    may derogate from all.
     """
 
     allowed: tuple[str, ...]
+    not_on_demand: tuple[str, ...]
     never: tuple[str, ...]
 
 
@@ -312,20 +327,26 @@ class Terms(_Section):
         parameters = getattr(self, section, None)
         return isinstance(parameters, BaseModel) and name in type(parameters).model_fields
 
+    def takes(self, topic: str, value: str) -> bool:
+        """Whether a topic is a parameter or a commitment, and ``value`` one that it can take."""
+        return self.has(topic) and self._with(topic, value) is not None
+
     def replacing(self, topic: str, value: str) -> Terms:
         """The same terms with one parameter replaced; itself when ``value`` is none that it can take."""
-        if any(row.name == topic for row in self.commitments):
-            written = self.model_dump(mode="json")
-            for row in written["commitments"]:
-                row["promised"] = value if row["name"] == topic else row["promised"]
-        else:
-            section, _, name = topic.partition(".")
-            written = self.model_dump(mode="json")
-            written[section][name] = value
+        return self._with(topic, value) or self
+
+    def _with(self, topic: str, value: str) -> Terms | None:
         try:
-            return Terms.model_validate(written)
+            if any(row.name == topic for row in self.commitments):
+                promised = [
+                    _replaced(row, "promised", value) if row.name == topic else row
+                    for row in self.commitments
+                ]
+                return self.model_copy(update={"commitments": tuple(promised)})
+            section, _, name = topic.partition(".")
+            return self.model_copy(update={section: _replaced(getattr(self, section), name, value)})
         except ValidationError:
-            return self
+            return None
 
     def wording(self) -> str:
         """The French text itself, which prevails (art. 28)."""
@@ -341,6 +362,15 @@ class Terms(_Section):
     def text_sha256(self) -> str:
         """The digest of the text, in hexadecimal."""
         return hashlib.sha256(_file(self.text).read_bytes()).hexdigest()
+
+
+def _replaced(part: _Part, name: str, value: str) -> _Part:
+    """The same part of the terms with one field read from ``value``.
+
+    Raises:
+        ValidationError: the field cannot take it.
+    """
+    return type(part).model_validate({**part.model_dump(mode="json"), name: value})
 
 
 _PAGE = re.compile(
@@ -375,6 +405,17 @@ def _file(name: str) -> resources.abc.Traversable:
     """A file of the terms, of whichever folder has it first; of the package when none has."""
     places = [folder.joinpath(name) for folder in _FOLDERS]
     return next((place for place in places if place.is_file()), places[0])
+
+
+def files() -> list[tuple[str, bytes]]:
+    """Every file that says what the contract is: texts, parameters, rates and readings, by name."""
+    names = {
+        place.name
+        for folder in _FOLDERS
+        for place in folder.iterdir()
+        if place.is_file() and place.name.endswith((".toml", ".txt"))
+    }
+    return [(name, _file(name).read_bytes()) for name in sorted(names)]
 
 
 def knows(version: str) -> bool:
