@@ -69,22 +69,25 @@ class DisclosureTold(Finding):
 
 
 class Citation(FactModel):
-    """One party names the other as a reference (citation en référence); arts. 12.3 and 29."""
+    """One party names the other as a reference (citation en référence); arts. 12.3 and 29.
+
+    ``by`` is who says so: who gives notice is the one that will name, who agrees or refuses is named.
+    """
 
     by: Party | None = None
 
 
-@fact("citation.noticed", "A/citation", opening=Opening.OPENS, article="12.3, 29")
+@fact("citation.noticed", "A/citation", opening=Opening.EITHER, article="12.3, 29")
 class CitationNoticed(Citation):
     """A party gave notice that it will name the other (information préalable); arts. 12.3 and 29."""
 
 
-@fact("citation.agreed", "A/citation", opening=Opening.CONTINUES, article="29")
+@fact("citation.agreed", "A/citation", opening=Opening.EITHER, article="29")
 class CitationAgreed(Citation):
     """The other party agreed in writing (accord préalable formalisé par écrit); art. 29."""
 
 
-@fact("citation.refused", "A/citation", opening=Opening.CONTINUES, article="12.3")
+@fact("citation.refused", "A/citation", opening=Opening.EITHER, article="12.3")
 class CitationRefused(Citation):
     """A party no longer wants to be named (ne plus la citer); art. 12.3."""
 

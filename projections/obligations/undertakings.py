@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
-from ledger.contract.clauses.duty import Delay, Duty, Matter, Who
+from ledger.contract.clauses.duty import Delay, Duty, Matter, Who, first_in_order
 from ledger.contract.clauses.endings import decisive
 from ledger.contract.clauses.undertakings import (
     Citation,
@@ -29,12 +30,19 @@ from ledger.contract.clauses.undertakings import (
 )
 from ledger.facts.agreements import ContractAccepted
 from ledger.facts.compliance import Citation as Cited
-from ledger.facts.compliance import ConfidenceDisclosed, DisclosureTold, Finding, RegulatedDataDeclared
+from ledger.facts.compliance import (
+    ConfidenceDisclosed,
+    DisclosureTold,
+    Finding,
+    RegulatedData,
+    RegulatedDataDeclared,
+)
 from ledger.facts.recorded import Recorded
 from ledger.facts.security import SecurityIncident
 from projections.days import instant_of
 from projections.obligations.case import Case, act_of, first
 
+_OTHER: Final[dict[Who, Who]] = {"client": "outscale", "outscale": "client"}
 _NEED_DEROGATION = frozenset({"health", "vital_importance"})
 
 TYPES = frozenset(
@@ -90,9 +98,12 @@ def _resale(case: Case) -> Iterator[Duty]:
     if engaged is None:
         return
     consumed = case.question.agreement.first_consumed
-    accepted = act_of(first(history, "reseller.terms_accepted", "contract.accepted"))
+    accepted = [first(history, "reseller.terms_accepted", "contract.accepted")]
+    accepted += [case.dossier.first.get("order_form.accepted")]
+    acts = [act for fact in accepted if (act := act_of(fact)) is not None]
     delay = None if consumed is None else Delay.until(consumed[1])
-    matter = Matter(engaged, delay, accepted, () if consumed is None else (consumed[0],))
+    because = () if consumed is None else (consumed[0],)
+    matter = Matter(engaged, delay, first_in_order(acts), because)
     status = indirect_client_accepted(matter, case.question.as_of)
     duty = Duty.of(engaged.subject, "client", "accept the terms before consuming", matter, status)
     yield replace(duty, note="the reseller answers for it")
@@ -157,7 +168,8 @@ def _regulated(case: Case, facts: list[Recorded]) -> Iterator[Duty]:
     declared, as_of = facts[0], case.question.as_of
     data = declared.data
     used = instant_of(data.used_from) if isinstance(data, RegulatedDataDeclared) else None
-    told = Matter(declared, None if used is None else Delay.until(used), act_of(declared))
+    delay = None if used is None else Delay.until(used)
+    told = Matter(declared, delay, act_of(declared))
     yield Duty.of(
         declared.subject,
         "client",
@@ -165,38 +177,63 @@ def _regulated(case: Case, facts: list[Recorded]) -> Iterator[Duty]:
         told,
         regulated_data_declared(told, as_of),
     )
-    analysed = Matter(declared, None, act_of(first(facts, "regulated_data.assessed")))
+    analysed = Matter(declared, delay, act_of(first(facts, "regulated_data.assessed")))
     yield Duty.of(
         declared.subject, "client", "analyse the risk beforehand", analysed, risk_analysed(analysed, as_of)
     )
-    if isinstance(data, RegulatedDataDeclared) and data.nature in _NEED_DEROGATION:
-        accepted = [
-            fact
-            for fact in case.subjects.get(case.question.account, [])
-            if isinstance(fact.data, ContractAccepted) and fact.data.route == "derogatory"
-        ]
-        status = derogatory_contract_needed(Matter(declared), accepted)
-        yield Duty(declared.subject, "client", "host them under a derogatory contract only", status)
+    shown = next((fact for fact in facts if _needs_derogation(fact)), None)
+    if shown is not None:
+        because = () if shown is declared else (shown,)
+        host = Matter(declared, delay, act_of(_derogatory(case)), because)
+        status = derogatory_contract_needed(host, as_of)
+        yield Duty.of(declared.subject, "client", "host them under a derogatory contract only", host, status)
+
+
+def _needs_derogation(fact: Recorded) -> bool:
+    return isinstance(fact.data, RegulatedData) and fact.data.nature in _NEED_DEROGATION
+
+
+def _derogatory(case: Case) -> Recorded | None:
+    """The first derogatory contract that was accepted."""
+    for fact in case.subjects.get(case.question.account, []):
+        if isinstance(fact.data, ContractAccepted) and fact.data.route == "derogatory":
+            return fact
+    return None
 
 
 def _citation(case: Case) -> Iterator[Duty]:
-    facts = case.subjects.get(f"{case.question.account}/citation")
-    if not facts:
-        return
-    last = {fact.type: fact for fact in facts}
-    citation = Citation(*(last.get(f"citation.{kind}") for kind in ("noticed", "agreed", "refused")))
-    noticed = first(facts, "citation.noticed")
-    by = noticed.data.by if noticed is not None and isinstance(noticed.data, Cited) else None
-    status = citation_allowed(citation, case.question.readings)
+    """One row for each party that would name the other, as far as anything was said of it."""
+    facts = case.subjects.get(f"{case.question.account}/citation", [])
     note = {"met": "naming the other party is allowed", "missed": "refused: no longer allowed"}
-    yield Duty(
-        facts[0].subject,
-        by or "outscale",
-        "have the other party's agreement before naming it",
-        status,
-        met_by=citation.agreed if status.value == "met" else None,
-        note=note.get(status.value, "naming the other party is not allowed yet"),
-    )
+    for who, said in _directions(facts).items():
+        citation = Citation(*(said.get(f"citation.{kind}") for kind in ("noticed", "agreed", "refused")))
+        status = citation_allowed(citation, case.question.readings)
+        yield Duty(
+            facts[0].subject,
+            who,
+            "have the other party's agreement before naming it",
+            status,
+            met_by=citation.agreed if status.value == "met" else None,
+            note=note.get(status.value, "naming the other party is not allowed yet"),
+        )
+
+
+def _directions(facts: list[Recorded]) -> dict[Who, dict[str, Recorded]]:
+    """By the party that would name the other, the last fact of each kind.
+
+    Who gives notice is the one that names; who agrees or refuses is the one that is named. An answer that
+    does not say whose it is answers the notice before it.
+    """
+    said: dict[Who, dict[str, Recorded]] = {}
+    asking: Who = "outscale"
+    for fact in facts:
+        by = fact.data.by if isinstance(fact.data, Cited) else None
+        if fact.type == "citation.noticed":
+            names = asking = by or "outscale"
+        else:
+            names = asking if by is None else _OTHER[by]
+        said.setdefault(names, {})[fact.type] = fact
+    return said
 
 
 def _disclosure(case: Case, facts: list[Recorded]) -> Duty:

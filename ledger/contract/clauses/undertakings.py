@@ -5,7 +5,6 @@ A duty to keep something lasts until ``act_by`` and is over after it, unless the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -119,7 +118,7 @@ def regulated_data_declared(matter: Matter, as_of: datetime) -> Conclusion[DutyS
 
 @clause("9.1")
 def risk_analysed(matter: Matter, as_of: datetime) -> Conclusion[DutyStatus]:
-    """Whether a preliminary risk analysis of regulated data was made.
+    """Whether a risk analysis of regulated data was made before they were used: a « préliminaire » one.
 
     « Pour toute donnée soumise à des contraintes
     spécifiques, OUTSCALE demande une analyse de risque préliminaire pour ces données. »
@@ -128,15 +127,19 @@ def risk_analysed(matter: Matter, as_of: datetime) -> Conclusion[DutyStatus]:
 
 
 @clause("9.1")
-def derogatory_contract_needed(matter: Matter, derogatory: Sequence[Reason]) -> Conclusion[DutyStatus]:
-    """Health data and systems of vital importance take a derogatory contract.
+def derogatory_contract_needed(matter: Matter, as_of: datetime) -> Conclusion[DutyStatus]:
+    """Health data and systems of vital importance take a derogatory contract, from their first use on.
+
+    Data whose first use is not on record count as hosted already.
 
     « Le CLIENT ne peut pas héberger des données
     de santé à caractère personnel »
     « OUTSCALE proposera des offres spécifiques à
     cet effet qui nécessitent un Contrat dérogatoire aux présentes CGV »
     """
-    return Conclusion("met" if derogatory else "missed", (*_facts(matter), *derogatory))
+    standing = matter.standing(as_of)
+    hosted = matter.delay is None and matter.done is None
+    return Conclusion("missed" if hosted else standing.value, standing.because)
 
 
 @dataclass(frozen=True, slots=True)
