@@ -22,8 +22,9 @@ from ledger.contract.clauses.agreement import (
     version_ordered,
     why_not_bound,
 )
-from ledger.contract.clauses.notification import why_invalid, why_no_effect
+from ledger.contract.clauses.notification import ANY_MAIL, Form, why_invalid, why_no_effect
 from ledger.contract.finding import Readings
+from ledger.contract.terms import load
 from ledger.facts.agreements import (
     ContractAccepted,
     OrderForm,
@@ -132,15 +133,20 @@ class Agreements:
             yield Refusal(fact, data.version, self._by_mail(fact, readings))
 
     def _terminations(self, readings: Readings) -> Iterable[Recorded]:
+        """The client's terminations in the conditions of art. 4."""
+        form = Form(own_address=True, mailbox=load().termination.mailbox)
         for termination in self.dossier.relation().terminations:
             fact = termination.fact
-            if termination.by == "client" and isinstance(fact, Recorded) and self._by_mail(fact, readings):
+            at_will = termination.by == "client" and termination.ground == "convenience"
+            if not at_will or termination.names_others or not isinstance(fact, Recorded):
+                continue
+            if self._by_mail(fact, readings, form):
                 yield fact
 
-    def _by_mail(self, fact: Recorded, readings: Readings) -> bool:
-        """Whether the client's mail carried it (row 28: 5.1's refusal, 4)."""
+    def _by_mail(self, fact: Recorded, readings: Readings, form: Form = ANY_MAIL) -> bool:
+        """Whether the client's mail carried it, in the form asked for (row 28: 5.1's refusal, 4)."""
         letter, addresses = self.dossier.letter(fact.mail), self.dossier.post.known_addresses()
-        return why_no_effect(letter, "client", fact.legal_time, addresses, readings) is None
+        return why_no_effect(letter, "client", fact.legal_time, addresses, readings, form) is None
 
 
 def with_consumption(

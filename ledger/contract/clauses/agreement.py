@@ -94,7 +94,7 @@ class Condition:
 class Agreement:
     """Everything that tells which terms bind an account.
 
-    ``terminations`` are the client's terminations that take effect; ``consumed_since`` finds the first
+    ``terminations`` are the client's, in the form of art. 4; ``consumed_since`` finds the first
     consumption after an instant, asked only when it matters. ``resold`` tells of an indirect client, and
     ``first_consumed`` what it consumed first, and from when, where that is asked.
     """
