@@ -173,7 +173,8 @@ class Files:
 
     def spending(self) -> Spending:
         """What was used of credits; asked for once every fact was taken."""
-        return self.credits.spending({name: file.invoice() for name, file in self.by_subject.items()})
+        payable = self.by_subject if self.credits.uses else {}
+        return self.credits.spending({name: file.invoice() for name, file in payable.items()})
 
     def all(self) -> list[File]:
         """Every invoice in order of issue, with what credits paid of it."""
