@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from ledger.facts.catalogue import Opening, fact
@@ -31,10 +33,12 @@ class BreachNotified(Breach):
 class RightsRequestReceived(FactModel):
     """A person asks for its rights (droit d'accès, de rectification, d'opposition, de suppression).
 
-    Arts. 14.2.1 (7) and 14.2.2: 30 days. ``right`` is a word such as ``access``, ``rectification``,
-    ``objection`` or ``erasure``.
+    ``right`` is a word such as ``access``, ``rectification``, ``objection`` or ``erasure``. ``by`` is whose
+    request it is: the ``client``'s, on its own data (art. 14.2.2: 30 days), or that of a ``person`` whose
+    data the client hosts (art. 14.2.1 (7): it is passed on).
     """
 
+    by: Literal["client", "person"] | None = None
     right: Name | None = None
     person: RelationText | None = None
     request: RelationText | None = None

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ledger import instants
 from ledger.contract.clauses.duty import Act, Duty, Who
-from ledger.contract.clauses.notification import why_no_effect
+from ledger.contract.clauses.notification import ANY_MAIL, Form, why_no_effect
 from ledger.contract.clauses.recovery import Ending
 from ledger.facts.recorded import Recorded
 from projections.dossier import Dossier
@@ -53,11 +53,16 @@ class Case:
         last_day = self.ending.last_day(self.question.readings)
         return _FOREVER if last_day is None else instants.paris_midnight(last_day + timedelta(days=1))
 
-    def carried(self, fact: Recorded, by: Who) -> str | None:
+    def client_during(self, began: datetime, ended: datetime | None) -> bool:
+        """Whether there was a client at some instant from ``began`` to ``ended`` (``None``: still)."""
+        opened = self.dossier.first.get("account.opened")
+        return opened is not None and began < self.over_from and (ended is None or opened.legal_time <= ended)
+
+    def carried(self, fact: Recorded, by: Who, form: Form = ANY_MAIL) -> str | None:
         """Why an act that must come by mail has no effect, in a sentence; ``None`` when it has (row 28)."""
         letter, addresses = self.dossier.letter(fact.mail), self.dossier.post.known_addresses()
         readings = self.question.readings
-        return why_no_effect(letter, by, fact.legal_time, addresses, readings)
+        return why_no_effect(letter, by, fact.legal_time, addresses, readings, form)
 
 
 def act_of(fact: Recorded | None) -> Act | None:

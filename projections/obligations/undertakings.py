@@ -86,9 +86,7 @@ def duties(case: Case) -> Iterator[Duty]:
         what = "keep data under export control out"
         yield Duty(facts[0].subject, "client", what, no_controlled_export(matter))
     for facts in case.opened_by("flaw.reported"):
-        matter = Matter(facts[0], None, act_of(first(facts, "flaw.closed")))
-        status = flaw_closed(matter, case.question.as_of)
-        yield Duty.of(facts[0].subject, "outscale", "deal with the flaw", matter, status)
+        yield from _flaw(case, facts)
     yield from _probity(case)
 
 
@@ -140,12 +138,8 @@ def _concerned(case: Case, facts: list[Recorded]) -> bool:
     """Whether an incident is this account's: one that names it, or that names none and struck its client."""
     if _names(facts[0]):
         return any(case.question.account in _names(fact) for fact in facts)
-    opened, closed = case.dossier.first.get("account.opened"), first(facts, "security_incident.closed")
-    return (
-        opened is not None
-        and facts[0].legal_time < case.over_from
-        and (closed is None or opened.legal_time <= closed.legal_time)
-    )
+    closed = first(facts, "security_incident.closed")
+    return case.client_during(facts[0].legal_time, None if closed is None else closed.legal_time)
 
 
 def _for_us(case: Case, facts: list[Recorded], kind: str) -> Recorded | None:
@@ -162,6 +156,14 @@ def _for_us(case: Case, facts: list[Recorded], kind: str) -> Recorded | None:
 
 def _names(fact: Recorded) -> list[str]:
     return fact.data.accounts if isinstance(fact.data, SecurityIncident) else []
+
+
+def _flaw(case: Case, facts: list[Recorded]) -> Iterator[Duty]:
+    reported, closed = facts[0], first(facts, "flaw.closed")
+    if case.client_during(reported.legal_time, None if closed is None else closed.legal_time):
+        matter = Matter(reported, None, act_of(closed))
+        status = flaw_closed(matter, case.question.as_of)
+        yield Duty.of(reported.subject, "outscale", "deal with the flaw", matter, status)
 
 
 def _regulated(case: Case, facts: list[Recorded]) -> Iterator[Duty]:

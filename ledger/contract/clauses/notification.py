@@ -146,14 +146,16 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What an article asks of a mail of the client beside that it be one.
+    """What an article asks of a mail beside that it be one.
 
-    ``own_address``: that it come from the account's address (art. 4); ``mailbox``: that it go to that one
-    (arts. 4 and 6).
+    Of the client's, ``own_address``: that it come from the account's address (art. 4); ``mailbox``: that it
+    go to that one (arts. 4 and 6). Of OUTSCALE's, ``by_email``: that it be no SMS and no message of the
+    interface, whatever else these may carry (art. 14.2.1 (11)).
     """
 
     own_address: bool = False
     mailbox: str | None = None
+    by_email: bool = False
 
 
 ANY_MAIL = Form()
@@ -170,6 +172,8 @@ def why_no_effect(
     """Why an act of ``by`` (``client`` or ``outscale``) that must come by mail has no effect, or ``None``."""
     match letter.carrier:
         case Notification() as ours if by == "outscale":
+            if form.by_email and ours.channel != "email":
+                return "it was not sent by e-mail"
             return why_invalid(ours, addresses, readings)
         case ClientMail() as theirs if by == "client":
             return _wrong_form(theirs, addresses.when(left_at, readings), form)

@@ -42,6 +42,8 @@ def breach_notified(matter: Matter, as_of: datetime) -> Conclusion[DutyStatus]:
 
     « (et au maximum dans les QUARANTE-HUIT (48) HEURES après en avoir pris
     connaissance), au moyen d’un courrier électronique »
+    What it must describe may follow later: « les informations peuvent être communiquées de manière
+    échelonnée sans retard indu »
     """
     return matter.standing(as_of)
 
