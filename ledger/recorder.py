@@ -220,7 +220,7 @@ class Recorder:
                 except GreffeError as error:
                     request.future.set_exception(error)
             if admission.new and self._signing is not None:
-                self._signing.record_keys(writing, admission)
+                self._signing.record_own(writing, admission)
             stamp = self._stamp_and_append(writing, admission.new) if admission.new else None
             first = writing.size + 1
         if stamp is not None:

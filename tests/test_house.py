@@ -88,7 +88,7 @@ def test_every_fact_type_has_its_article_and_bears_on_a_conclusion():
     assert ledger.facts
     assert all(row.article for row in TYPES.values())
     rested_on = {kind for name, row in PROJECTIONS.items() if name != "timeline" for kind in row.types}
-    proof = {"stamp.received", "key.rotated", "token.received", "witness.cosigned"}
+    proof = {"stamp.received", "key.rotated", "basis.recorded", "token.received", "witness.cosigned"}
     assert set(TYPES) - rested_on == proof
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from cryptography.x509 import Certificate
 
 from ledger import instants
+from ledger.audit.basis import BasisCheck
 from ledger.audit.index import IndexCheck
 from ledger.audit.report import Report
 from ledger.audit.signatures import SignatureCheck
@@ -83,6 +84,7 @@ class Replay:
         self._tiles = TileCheck(report, rows)
         self._index = IndexCheck(report, across)
         self._vault = VaultCheck(report, across)
+        self._basis = BasisCheck(report)
 
     def run(self, progress: Progress | None) -> Report:
         """The replay, then what can only be compared across the whole log."""
@@ -112,6 +114,7 @@ class Replay:
         self._index.compare(self._kept)
         self._vault.compare(self._kept)
         self._stamps.compare(self._kept.grown)
+        self._basis.compare()
         self._signatures.compare(self._kept, self._scope.signed)
 
     def _replay(self, end: int, progress: Progress | None) -> None:
@@ -300,6 +303,7 @@ class Replay:
             self._mail(position, leaf)
             self._vault.leaf(position, leaf)
             self._signatures.leaf(position, leaf)
+            self._basis.leaf(position, leaf)
 
     def _opening(self, position: int, version: int, leaf: dict[str, Any]) -> None:
         opening = TYPES[leaf["type"]].opening

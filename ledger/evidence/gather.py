@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import Certificate
 
 from ledger.clock.message import checkpoint_in, read_stored
+from ledger.contract.basis import basis
 from ledger.errors import NotRecordedError, ProofError
 from ledger.evidence.package import Content, Disclosed, Omission, StoredToken
 from ledger.evidence.report import LANGUAGES, Told, pdf, text
@@ -132,7 +133,7 @@ class _Gathering:
             head=self.head,
             keys=keys,
             leaves=self.leaves,
-            conclusions=self.request.conclusions,
+            conclusions={**self.request.conclusions, "basis": basis()},
             proofs={} if many else dict(self._proofs()),
             tiles=dict(self._tiles()) if many else None,
             checkpoints=checkpoints,
@@ -159,7 +160,8 @@ class _Gathering:
         cited = {
             reason["position"] for row in self.request.conclusions["conclusions"] for reason in row["because"]
         }
-        wanted = {*self.own, *cited, *(fact.position for fact in self.record.history("keys"))}
+        always = [*self.record.history("keys"), *self.record.history("basis")]
+        wanted = {*self.own, *cited, *(fact.position for fact in always)}
         wanted |= {row for row in self._vouching() if row < self._size}
         wanted |= set(self._dating(wanted))
         for position in sorted(wanted):

@@ -93,12 +93,13 @@ COMMITMENT = re.compile(r"~[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z")
 SALT = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]\Z")
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z\Z")
 REPORT_BEGIN, REPORT_END = "===== LEAVES =====", "===== END OF LEAVES ====="
-STAMP = "stamp.received"
+STAMP, BASIS = "stamp.received", "basis.recorded"
 KEPT_TYPES = {
     STAMP,
     "mail.received",
     "notification.sent",
     "key.rotated",
+    "basis.recorded",
     "token.received",
     "witness.cosigned",
 }
@@ -861,6 +862,7 @@ class Package:
             ("tokens", self.tokens),
             ("ASiC", self.asic),
             ("conclusions", self.conclusions),
+            ("basis", self.basis),
             ("report", self.reports),
             ("completeness", self.completeness),
         ):
@@ -1453,6 +1455,21 @@ class Package:
             if at <= position <= at + data["count"]:
                 return plain(data["time"])
         return None
+
+    def basis(self) -> None:
+        """What was concluded from: the texts, rates and readings that the record names last."""
+        named = [leaf["data"]["digests"] for _, leaf in sorted(self.kept.items()) if leaf["type"] == BASIS]
+        if not named:
+            self.findings.say("basis", NOT_CHECKED, "the record does not name what is concluded from")
+            return
+        used = self.concluded["basis"]
+        problems = [
+            f"concluded from another {name} than the one on record ({named[-1].get(name, 'none')[:16]})"
+            for name in sorted(used.keys() | named[-1].keys())
+            if used.get(name) != named[-1].get(name)
+        ]
+        fine = f"concluded from the {len(used)} texts, tables and clocks that the record names"
+        self.findings.judge("basis", problems, fine)
 
     def conclusions(self) -> None:
         problems, unknown = [], 0

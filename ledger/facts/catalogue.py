@@ -20,7 +20,7 @@ M = TypeVar("M", bound=type[FactModel])
 RESERVED = frozenset(
     {
         "terms", "price", "rate", "region", "service", "mail", "subcontractors", "flaw",
-        "force-majeure", "stamp", "keys", "tokens", "witnesses",
+        "force-majeure", "stamp", "keys", "tokens", "witnesses", "basis",
     }
 )  # fmt: skip
 """First words of subjects that belong to no account: no account may bear them (``facts.md``)."""

@@ -32,6 +32,18 @@ class KeyRotated(FactModel):
     retired: list[VerifierKey] = Field(default=[])
 
 
+@fact("basis.recorded", "basis", opening=Opening.EITHER, article="26", by_ledger=True)
+class BasisRecorded(FactModel):
+    """What the ledger concludes from beside facts, from now on (textes et taux applicables); art. 26.
+
+    ``digests`` are the SHA-256 of the texts of the terms, their parameters, rates, readings, and of the
+    clock changes of Paris; a change of any of them is a new fact of this type.
+    """
+
+    digests: dict[Name, Sha256]
+    program: Name | None = None
+
+
 class Checkpoint(FactModel):
     """The tree that an outside party vouched for: its size in leaves and its root (hexadecimal)."""
 

@@ -49,7 +49,7 @@ class TestReceipts:
         signed = SignedCheckpoint.parse(body["checkpoint"].encode())
         assert (signed.checkpoint.origin, signed.checkpoint.size) == (
             served.runtime.record.identity.origin,
-            3,
+            4,
         )
         (keys,) = served.runtime.record.history("keys")
         assert len(signed.verified_by(map(VerifierKey.parse, keys.fields["data"]["keys"]))) == 2
@@ -60,7 +60,7 @@ class TestReceipts:
         again = served.post(opened("ACC-1"))
         assert again.status_code == 200
         assert again.json()["receipts"] == first.json()["receipts"]
-        assert served.runtime.record.size() == 3
+        assert served.runtime.record.size() == 4
 
     def test_a_mix_of_old_and_new_gets_201(self, served: Served) -> None:
         """A request of which anything is new was created."""
@@ -237,7 +237,7 @@ class TestAnswers:
         served.post(opened("ACC-1"))
         (fact,) = served.client.get("/v1/subjects/ACC-1").json()["facts"]
         assert fact["data"]["email"] == "acc-1@client.example"
-        (_, leaf, _) = served.client.get("/v1/facts").json()["leaves"]
+        (_, leaf, *_) = served.client.get("/v1/facts").json()["leaves"]
         assert "acc-1@client.example" not in leaf["leaf"]
 
     def test_the_log_gives_exact_leaves(self, served: Served) -> None:
@@ -249,7 +249,7 @@ class TestAnswers:
         assert leaf == second["leaves"][0]["leaf"].encode()
         assert hashlib.sha256(b"\0" + leaf).hexdigest() == receipt["leaf_hash"]
         third = served.client.get(f"/v1/facts?after={second['next']}").json()
-        assert ([leaf["type"] for leaf in third["leaves"]], third["next"]) == (["key.rotated"], None)
+        assert ([leaf["type"] for leaf in third["leaves"]], third["next"]) == (["basis.recorded", "key.rotated"], None)
 
 
 def test_metrics_count_facts_and_name_nobody(served: Served) -> None:

@@ -27,6 +27,7 @@ from ledger.clock import MailSettings, open_mail
 from ledger.clock.journal import Journal
 from ledger.clock.queue_id import encode
 from ledger.clock.simulated import SimulatedClock
+from ledger.contract.basis import basis
 from ledger.facts.envelope import parse_events
 from ledger.instants import canonical
 from ledger.log.checkpoints import SignedCheckpoint, cosignature_message, timed
@@ -77,7 +78,7 @@ class Master:
             recorder.record(parse_events([event("a", "account.opened", "A", email="a@client.example")]))
             server.start_intake(recorder.record, record)
             self._post(server.intake_address or "")
-            self._wait(lambda: record.size() >= 7)
+            self._wait(lambda: record.size() >= 8)
             server.stop_intake()
             recorder.record(parse_events([price(number) for number in range(300)]))
             notary = recorder.notary
@@ -531,3 +532,32 @@ def test_memory_does_not_grow_with_the_log(tmp_path: Path) -> None:
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
     assert peaks[1] < 2 * peaks[0] + 1_000_000
+
+
+class TestBasis:
+    """What is concluded from beside facts."""
+
+    @pytest.mark.parametrize("name", ["terms/2021-06.fr.txt", "terms/rates.toml", "zone/Europe/Paris"])
+    def test_a_text_changed_afterwards(self, copy: Copy, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        """A text, a table or a clock that is not the one on record is named, with the leaf that names it."""
+        honest = basis()
+        monkeypatch.setattr("ledger.audit.basis.basis", lambda: {**honest, name: "0" * 64})
+        (found,) = copy.audited().discrepancies
+        assert (found.rule, found.expected, found.found) == ("basis.changed", honest[name], "0" * 64)
+        assert name in found.meaning
+        (leaf,) = open_record(f"sqlite:///{copy.db}").history("basis")
+        assert found.position == leaf.position
+
+    def test_a_change_on_record(self, copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A change that the next writer put on record is dated, told, and no discrepancy."""
+        changed = {**basis(), "terms/rates.toml": "0" * 64}
+        monkeypatch.setattr("ledger.signing.basis", lambda: changed)
+        monkeypatch.setattr("ledger.audit.basis.basis", lambda: changed)
+        server = open_mail(f"embedded:{copy.mail}", origin=ORIGIN, settings=MailSettings())
+        url = f"sqlite:///{copy.db}"
+        with Recorder(url, server.clock, origin=ORIGIN, keys=copy.keys) as recorder:
+            recorder.record(parse_events([price(301)]))
+        server.close()
+        report = copy.audited()
+        assert report.discrepancies == []
+        assert any("concludes from other versions of: terms/rates.toml" in text for text in report.remarks)

@@ -108,6 +108,6 @@ class TestSentences:
     def test_everything_an_account_can_live_through_is_followed(self) -> None:
         """Only what the ledger writes about itself, and reports of flaws, stay out of the timeline."""
         assert set(TYPES) - TIMELINE.types == {
-            "stamp.received", "key.rotated", "token.received", "witness.cosigned",
+            "stamp.received", "key.rotated", "basis.recorded", "token.received", "witness.cosigned",
             "flaw.reported", "flaw.closed",
         }  # fmt: skip

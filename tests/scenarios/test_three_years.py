@@ -25,7 +25,7 @@ from projections.answers import Answers
 START = datetime(2021, 6, 1, 8, tzinfo=UTC)
 YEARS = timedelta(days=3 * 365)
 AS_OF = ["2021-06-30T00:00:00Z", "2022-03-01T00:00:00Z", "2023-06-01T12:00:00Z", "2024-07-01T00:00:00Z"]
-BY_THE_LEDGER = {"key.rotated", "token.received", "witness.cosigned", "person.erased"}
+BY_THE_LEDGER = {"key.rotated", "basis.recorded", "token.received", "witness.cosigned", "person.erased"}
 MAILS = {"mail.received", "notification.sent"}
 EXAMPLES = [
     json.loads(line)

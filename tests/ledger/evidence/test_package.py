@@ -12,6 +12,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import bagit
 import pytest
@@ -19,6 +20,8 @@ from evidence_factory import SmallLedger, failures, files_of, rebagged, verified
 from log_factory import SmallLog
 from openssl_authority import OpensslAuthority, served
 
+from ledger.contract import terms
+from ledger.contract.basis import basis
 from ledger.evidence import gather as gathering
 from ledger.evidence import verifier
 from ledger.evidence.gather import Disclosure
@@ -189,8 +192,8 @@ class TestInsider:
         """One changed field of a leaf is found by its proof and by its commit's stamp."""
         old = {"data": b'"3600"', "salt": b'"salt":"', "type": b"consumption.", "subject": b"ACC-1/c"}[part]
         new = {"data": b'"3601"', "salt": b'"salt":"A', "type": b"consumptiom.", "subject": b"ACC-3/c"}[part]
-        found = refused(lambda files: changed(files, "data/leaves/5.json", old, new))
-        assert "leaf 5" in found
+        found = refused(lambda files: changed(files, "data/leaves/6.json", old, new))
+        assert "leaf 6" in found
 
     @pytest.mark.parametrize(
         ("old", "new", "why"),
@@ -206,7 +209,7 @@ class TestInsider:
     )
     def test_a_leaf_written_otherwise(self, honest, old, new, why):
         """Floats, duplicate keys, spaces, trailing line feeds and unknown fields are refused as such."""
-        leaf = files_of(honest)["data/leaves/5.json"].replace(old, new)
+        leaf = files_of(honest)["data/leaves/6.json"].replace(old, new)
         with pytest.raises(verifier.RefusedError, match=why):
             verifier.read_leaf(leaf)
 
@@ -227,11 +230,11 @@ class TestInsider:
             about = json.loads(files["data/package.json"])
             about["leaves"] -= 1
             kept = {
-                name: data for name, data in files.items() if not re.search(r"/(leaves|proofs)/5\.", name)
+                name: data for name, data in files.items() if not re.search(r"/(leaves|proofs)/6\.", name)
             }
             return {**kept, "data/package.json": verifier.canonical(about)}
 
-        assert "leaf 5 is absent, and not listed" in refused(change)
+        assert "leaf 6 is absent, and not listed" in refused(change)
 
     def test_a_range_with_a_gap(self, small, judge):
         """A fact omitted from a range that is said to be covered is named; listed, it is told."""
@@ -247,11 +250,11 @@ class TestInsider:
         """A proof of another index, with a changed, added or missing hash, or padded, is refused."""
 
         def change(files):
-            name = "data/proofs/5.tlog-proof"
+            name = "data/proofs/6.tlog-proof"
             head, blank, note = files[name].partition(b"\n\n")
             lines = head.split(b"\n")
             altered = {
-                "index": [*lines[:1], b"index 6", *lines[2:]],
+                "index": [*lines[:1], b"index 7", *lines[2:]],
                 "hash": [*lines[:-1], verifier.encode_base64(b"x" * 32).encode()],
                 "longer": [*lines, lines[-1]],
                 "shorter": lines[:-1],
@@ -259,7 +262,7 @@ class TestInsider:
             }[what]
             return {**files, name: b"\n".join(altered) + blank + note}
 
-        assert "leaf 5" in refused(change)
+        assert "leaf 6" in refused(change)
 
     def test_an_interior_node_as_a_leaf(self, honest):
         """The bytes below an interior node are no leaf, whatever proof comes with them."""
@@ -280,14 +283,14 @@ class TestInsider:
     @pytest.mark.parametrize(
         ("old", "new"),
         [
-            (b"\n12\n", b"\n012\n"), (b"\n12\n", b"\n12\r\n"), (b"\n\n", b"\n\n\n"), (b"\n12\n", b"\n12\nmore\n"),
-            (b"\xe2\x80\x94 ", b"- "), (b"\n12\n", b"\n13\n"),
+            (b"\n13\n", b"\n013\n"), (b"\n13\n", b"\n13\r\n"), (b"\n\n", b"\n\n\n"), (b"\n13\n", b"\n13\nmore\n"),
+            (b"\xe2\x80\x94 ", b"- "), (b"\n13\n", b"\n14\n"),
         ],
     )  # fmt: skip
     def test_a_malformed_checkpoint(self, refused, old, new):
         """Leading zeroes, carriage returns, further blank lines, extensions and other dashes are refused."""
-        assert "checkpoints/12.note" in refused(
-            lambda files: changed(files, "data/checkpoints/12.note", old, new)
+        assert "checkpoints/13.note" in refused(
+            lambda files: changed(files, "data/checkpoints/13.note", old, new)
         )
 
     def test_a_checkpoint_of_an_unknown_key_only(self, refused, tmp_path, small):
@@ -295,32 +298,32 @@ class TestInsider:
         other = Keys.open(tmp_path / "other", small.keys.name)
 
         def change(files):
-            found = SignedCheckpoint.parse(files["data/checkpoints/12.note"]).checkpoint
+            found = SignedCheckpoint.parse(files["data/checkpoints/13.note"]).checkpoint
             return {
                 **files,
-                "data/checkpoints/12.note": SignedCheckpoint(found, other.sign(found)).to_bytes(),
+                "data/checkpoints/13.note": SignedCheckpoint(found, other.sign(found)).to_bytes(),
             }
 
-        assert "the checkpoint of 12 leaves bears no valid Ed25519 signature" in refused(change)
+        assert "the checkpoint of 13 leaves bears no valid Ed25519 signature" in refused(change)
 
     def test_a_checkpoint_with_a_bad_signature(self, refused):
         """A known key's signature that is not over the text is refused, by name."""
 
         def change(files):
-            note = files["data/checkpoints/12.note"].split(b"\n")
-            other = files["data/checkpoints/10.note"].split(b"\n")
+            note = files["data/checkpoints/13.note"].split(b"\n")
+            other = files["data/checkpoints/11.note"].split(b"\n")
             note[4] = other[4]
-            return {**files, "data/checkpoints/12.note": b"\n".join(note)}
+            return {**files, "data/checkpoints/13.note": b"\n".join(note)}
 
-        assert "the checkpoint of 12 leaves: the signature that says to be of" in refused(change)
+        assert "the checkpoint of 13 leaves: the signature that says to be of" in refused(change)
 
     def test_a_missing_consistency_proof(self, refused):
         """Checkpoints that nothing ties together are named."""
 
         def change(files):
-            return {name: data for name, data in files.items() if name != "data/consistency/4-8.proof"}
+            return {name: data for name, data in files.items() if name != "data/consistency/5-9.proof"}
 
-        assert "continues the one of 4" in refused(change)
+        assert "continues the one of 5" in refused(change)
 
     @pytest.mark.parametrize(
         ("old", "new", "why"),
@@ -332,7 +335,7 @@ class TestInsider:
     )
     def test_a_stamping_message(self, refused, honest, old, new, why):
         """A changed message, another queue id or another time of receipt is named."""
-        name = "data/messages/4.eml"
+        name = "data/messages/5.eml"
         data = files_of(honest)[name]
         if old == b" Nov ":
             old = re.search(rb";\r\n\t\w+, \d+( \w{3} )", data).group(1)
@@ -345,9 +348,9 @@ class TestInsider:
     def test_a_message_left_out(self, refused):
         """A stamping message that is missing without being listed is named."""
         found = refused(
-            lambda files: {name: data for name, data in files.items() if name != "data/messages/4.eml"}
+            lambda files: {name: data for name, data in files.items() if name != "data/messages/5.eml"}
         )
-        assert "the message of the stamp at 4 is missing" in found
+        assert "the message of the stamp at 5 is missing" in found
 
     def test_a_mail(self, refused, honest):
         """A cited mail with one other letter is not the one that was recorded."""
@@ -402,17 +405,41 @@ class TestInsider:
         """What is listed as omitted must be absent."""
 
         def change(files):
-            rows = [*json.loads(files["data/omissions.json"]), {"what": "leaf", "which": "5", "why": "x"}]
+            rows = [*json.loads(files["data/omissions.json"]), {"what": "leaf", "which": "6", "why": "x"}]
             return {**files, "data/omissions.json": verifier.canonical(rows)}
 
-        assert "leaf 5 is listed as omitted, and is there" in refused(change)
+        assert "leaf 6 is listed as omitted, and is there" in refused(change)
+
+
+class TestBasis:
+    """Article texts, rates and clocks that were changed after the record named them."""
+
+    @pytest.mark.parametrize("name", ["terms/2021-06.fr.txt", "terms/rates.toml", "zone/Europe/Paris"])
+    def test_what_was_changed_is_named(self, small, judge, monkeypatch, name):
+        """A package concluded from another text, table or clock than the record names is refused."""
+        changed = {**basis(), name: "0" * 64}
+        monkeypatch.setattr("ledger.evidence.gather.basis", lambda: changed)
+        (problem,) = judge(small.package())
+        assert f"basis: concluded from another {name} than the one on record" in problem
+
+    def test_it_is_the_files_own(self, monkeypatch, tmp_path):
+        """One byte of a text, of the parameters or of the rates, and one clock change, give other digests."""
+        honest = basis()
+        for name in ("2021-06.fr.txt", "2021-06.toml", "rates.toml", "readings.toml"):
+            told = [(file, data + b"\n" * (file == name)) for file, data in terms.files()]
+            monkeypatch.setattr("ledger.contract.basis.files", lambda told=told: told)
+            differing = {key for key, digest in basis().items() if honest[key] != digest}
+            assert differing == {f"terms/{name}"}
+        monkeypatch.undo()
+        monkeypatch.setattr("ledger.instants.PARIS", ZoneInfo("Europe/Moscow"))
+        assert {key for key, digest in basis().items() if honest[key] != digest} == {"zone/Europe/Paris"}
 
 
 class TestOutsider:
     """Alterations by somebody who has the package alone."""
 
     @pytest.mark.parametrize(
-        "name", ["data/leaves/5.json", "data/README.txt", "data/report/report.fr.pdf", "data/verify.py"]
+        "name", ["data/leaves/6.json", "data/README.txt", "data/report/report.fr.pdf", "data/verify.py"]
     )
     def test_manifests_made_anew(self, honest, judge, name):
         """Any other byte in the payload, with manifests that fit it, is not what the ledger signed."""

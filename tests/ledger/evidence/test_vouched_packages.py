@@ -209,7 +209,7 @@ def test_two_trees_of_one_size(small, judge):
     files = files_of(small.package())
     about = json.loads(files["data/package.json"])
     stamps = {name: data for name, data in files.items() if name.startswith("data/messages/")}
-    assert about["size"] == 15
+    assert about["size"] == 16
     name, data = max(stamps.items())
     carried = verifier.checkpoint_in(data)
     other = verifier.Checkpoint.parse(carried)
