@@ -249,7 +249,10 @@ class TestAnswers:
         assert leaf == second["leaves"][0]["leaf"].encode()
         assert hashlib.sha256(b"\0" + leaf).hexdigest() == receipt["leaf_hash"]
         third = served.client.get(f"/v1/facts?after={second['next']}").json()
-        assert ([leaf["type"] for leaf in third["leaves"]], third["next"]) == (["basis.recorded", "key.rotated"], None)
+        assert ([leaf["type"] for leaf in third["leaves"]], third["next"]) == (
+            ["basis.recorded", "key.rotated"],
+            None,
+        )
 
 
 def test_metrics_count_facts_and_name_nobody(served: Served) -> None:
