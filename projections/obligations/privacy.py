@@ -7,23 +7,28 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ledger.contract.clauses.duty import Delay, Duty, Matter, first_in_order
-from ledger.contract.clauses.endings import decisive
 from ledger.contract.clauses.notification import Form, why_invalid
 from ledger.contract.clauses.privacy import (
     breach_notified,
     relation_data_erased,
-    relation_data_until,
     request_answered,
     request_passed_on,
     subcontractors_told,
     time_to_answer_request,
     time_to_tell_of_breach,
 )
+from ledger.contract.clauses.retention import (
+    relation_data_kept,
+    relation_erasable_from,
+    relation_kept_until,
+)
 from ledger.facts.privacy import RightsRequestReceived, SubcontractorsChanged
+from ledger.facts.proof import PersonErased
 from ledger.facts.recorded import Recorded
 from ledger.facts.shape import FactModel
 from projections.days import instant_of
 from projections.obligations.case import Case, act_of, first
+from projections.obligations.recovery import holds_of
 
 TYPES = frozenset(
     {
@@ -133,15 +138,32 @@ def _undescribed(told: Iterable[FactModel]) -> list[str]:
 
 
 def _relation_data(case: Case) -> Iterator[Duty]:
-    """Once the contract ends, the year after which data on the relation go."""
-    terms, readings = case.question.terms, case.question.readings
-    ended = decisive(case.dossier.relation(), terms, readings)
-    if ended is None or ended[1].effective is None:
+    """Once the contract ends: the year for which data on the relation are kept, and that they go after it.
+
+    They must go when they may, by every reading (``greffe erase``): what is erased does not come back.
+    """
+    account, as_of, readings = case.question.account, case.question.as_of, case.question.readings
+    ending, holds = case.ending, tuple(holds_of(case))
+    if ending.last_day(readings) is None:
         return
-    erased = first(case.subjects.get(case.question.account, []), "person.erased")
-    delay = relation_data_until(ended[1].effective, terms)
-    matter = Matter(ended[0].fact, delay, act_of(erased))
-    status = relation_data_erased(matter, case.question.as_of)
-    yield Duty.of(
-        case.question.account, "outscale", "erase the personal data of the relation", matter, status
-    )
+    standing = [hold.fact.subject for hold in holds if hold.stands(as_of)]
+    note = f"a legal hold stands: {', '.join(standing)}" if standing else None
+    erased, until = act_of(_relation_erased(case)), relation_kept_until(ending, holds, readings)
+    kept = relation_data_kept(ending, erased, holds, as_of, readings)
+    what, delay = "keep the personal data of the relation", None if until is None else Delay.until(until)
+    yield Duty(account, "outscale", what, kept, delay, note=note if kept.value == "open" else None)
+    since = relation_erasable_from(ending, holds)
+    if erased is not None or (since is not None and as_of >= since):
+        matter = Matter(None, None, erased, ending.reasons)
+        status = relation_data_erased(matter, as_of)
+        duty = Duty.of(account, "outscale", "erase the personal data of the relation", matter, status)
+        yield replace(duty, note=note if erased is None else None)
+
+
+def _relation_erased(case: Case) -> Recorded | None:
+    """The first erasure of the relation's data after the contract: one before it left what came later."""
+    for fact in case.subjects.get(case.question.account, []):
+        of_relation = isinstance(fact.data, PersonErased) and "relation" in fact.data.classes
+        if of_relation and fact.legal_time >= case.over_from:
+            return fact
+    return None

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Final
 
 from ledger.contract.clauses.duty import Delay, Duty, Matter, Who, first_in_order
-from ledger.contract.clauses.endings import decisive
 from ledger.contract.clauses.undertakings import (
     Citation,
     citation_allowed,
@@ -251,14 +250,11 @@ def _disclosure(case: Case, facts: list[Recorded]) -> Duty:
 
 
 def _secret(case: Case, disclosed: Recorded) -> Duty:
-    terms, readings = case.question.terms, case.question.readings
-    ended = decisive(case.dossier.relation(), terms, readings)
-    effective = None if ended is None else ended[1].effective
-    delay = None if effective is None else secret_until(effective, terms)
+    ended = case.ending.last_day(case.question.readings)
+    delay = None if ended is None else secret_until(ended, case.question.terms)
     by = disclosed.data.by if isinstance(disclosed.data, ConfidenceDisclosed) else None
     holder: Who = "client" if by == "outscale" else "outscale"
-    because = () if ended is None else (ended[0].fact,)
-    matter = Matter(disclosed, delay, because=because)
+    matter = Matter(disclosed, delay, because=() if ended is None else case.ending.reasons)
     duty = Duty.of(disclosed.subject, holder, "keep the information secret", matter, secret_kept(matter))
     return replace(duty, note="until then at the least, and as long as it is not public")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pytest
 
 from ledger.clock.simulated import SimulatedClock
 from ledger.contract.clauses.retention import Keeping
+from ledger.contract.finding import Readings
 from ledger.facts.envelope import parse_events
 from ledger.instants import parse_instant
 from ledger.recorder import Recorder
@@ -36,18 +37,38 @@ class Ledger:
         self.count = 0
         self.tell("account.opened", "A", "2021-06-01T08:00:00Z", email="a@client.example")
 
-    def tell(self, kind: str, subject: str, at: str, **data: str) -> None:
+    def tell(self, kind: str, subject: str, at: str, mail: str | None = None, **data: str) -> None:
+        self._record(kind, subject, at, data, mail)
+
+    def mail(self, kind: str, subject: str, at: str, data: dict[str, str]) -> None:
+        """A message, under the stamp that the server gave it."""
+        stamp = {"server": "simulated", "queue_id": "4jXrjs6ZNnzKHG6", "time": at}
+        self._record(kind, subject, at, {**data, "stamp": stamp}, None)
+
+    def _record(self, kind: str, subject: str, at: str, data: Mapping[str, object], mail: str | None) -> None:
         self.count += 1
         self.clock.set(parse_instant(at))
         event = {
             "specversion": "1.0", "id": f"f-{self.count}", "source": "/test", "type": kind, "subject": subject,
-            "data": data,
+            "data": data, **({"mail": mail} if mail else {}),
         }  # fmt: skip
-        self.recorder.record(parse_events([event]))
+        self.recorder.record(parse_events([event], by_ledger=True))
 
     def end(self) -> None:
         self.tell("corruption.found", "A/compliance/c", ENDED)
         self.tell("termination.notified", "A/termination/t", ENDED, by="outscale", ground="art27")
+
+    def duties(self, at: datetime, *readings: str) -> dict[str, str]:
+        """How each duty on the data of the relation stands."""
+        record = open_record(self.url)
+        answers = Answers(record)
+        try:
+            chosen = Readings.parse(readings)
+            rows = answers.ask("obligations", "A", as_of=at, readings=chosen)["result"]
+        finally:
+            answers.close()
+            record.close()
+        return {row["what"]: row["status"]["value"] for row in rows if row["article"] == "14.2.2"}
 
     def keeping(self, at: str | datetime) -> dict[str, Keeping]:
         record = open_record(self.url)
@@ -91,6 +112,43 @@ def test_each_class_goes_after_its_time_and_not_a_microsecond_before(
     before, after = ledger.keeping(first - MICROSECOND)[retention], ledger.keeping(first)[retention]
     assert (before.allowed, before.since, before.article) == (False, first, article)
     assert (after.allowed, after.since) == (True, first)
+
+
+KEEP, ERASE = "keep the personal data of the relation", "erase the personal data of the relation"
+
+
+class TestDuty:
+    """What must go and what ``greffe erase`` lets go begin at one instant (art. 14.2.2)."""
+
+    def test_it_begins_when_erasure_is_allowed(self, ledger: Ledger) -> None:
+        """At the first instant at which erasure is allowed it is due, and not late."""
+        ledger.end()
+        first = parse_instant(RELATION)
+        assert ledger.duties(first - MICROSECOND) == {KEEP: "open"}
+        assert ledger.duties(first) == {KEEP: "met", ERASE: "open"}
+        assert ledger.keeping(first)["relation"].allowed
+
+    def test_a_chosen_reading_destroys_nothing(self, ledger: Ledger) -> None:
+        """Ended under R17=2 alone, data need not go, and may not: OUTSCALE's answer is what lets them."""
+        sent = "2021-06-02T08:00:00Z"
+        ledger.mail("mail.received", "A/mail/m", sent, {"from": "a@client.example"})
+        ledger.tell("termination.notified", "A/termination/t", sent, mail="A/mail/m", by="client")
+        about = {"kind": "acknowledgement", "channel": "email", "to": "a@client.example", "about": "A/mail/m"}
+        ledger.mail("notification.sent", "A/notification/n", sent, about)
+        later = parse_instant("2023-01-01T00:00:00Z")
+        assert ledger.duties(later, "R17=2") == {KEEP: "met"}
+        assert not ledger.keeping(later)["relation"].allowed
+        ledger.tell("termination.acknowledged", "A/termination/t", "2021-07-01T08:00:00Z")
+        assert ledger.duties(later, "R17=2") == {KEEP: "met", ERASE: "open"}
+        assert ledger.keeping(later)["relation"].allowed
+
+    def test_an_unrecorded_automatic_answer_keeps_nothing_for_ever(self, ledger: Ledger) -> None:
+        """OUTSCALE's own answer acknowledges receipt where nothing did before, so every reading ends."""
+        sent = "2021-06-02T08:00:00Z"
+        ledger.mail("mail.received", "A/mail/m", sent, {"from": "a@client.example"})
+        ledger.tell("termination.notified", "A/termination/t", sent, mail="A/mail/m", by="client")
+        ledger.tell("termination.acknowledged", "A/termination/t", "2021-07-01T08:00:00Z")
+        assert ledger.keeping(parse_instant("2023-01-01T00:00:00Z"))["relation"].allowed
 
 
 class TestHold:

@@ -238,7 +238,9 @@ def _immediate(termination: Termination) -> Effect | None:
 def _delayed(termination: Termination, terms: InForce, readings: Readings) -> Effect:
     starts_at = termination.notified_at
     if termination.by == "client" and termination.ground == "convenience":
-        answered = termination.acknowledged_at if choice(readings, "R17") == 1 else termination.receipt_at
+        answered = termination.acknowledged_at
+        if choice(readings, "R17") > 1:  # without an automatic one the answer acknowledges receipt
+            answered = termination.receipt_at or answered
         if answered is None:
             return Effect(None, None, "OUTSCALE has not acknowledged it, so its delay has not begun")
         starts_at = answered

@@ -81,10 +81,9 @@ def relation_data_until(effective: date, terms: InForce) -> Delay:
 
 @clause("14.2.2")
 def relation_data_erased(matter: Matter, as_of: datetime) -> Conclusion[DutyStatus]:
-    """Data on the relation are kept for the contract and a year more, and no longer.
+    """Data on the relation go once nothing has them kept; the article gives that no number of days.
 
-    « En
-    cas de fin de ce contrat, ces Données seront conservées pour une durée supplémentaire de 1 (un)
-    an. »
+    « Les Données Personnelles traitées par OUTSCALE afin de gérer la relation CLIENT sont
+    conservées par OUTSCALE pour la durée du Contrat »
     """
     return matter.standing(as_of)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from ledger.contract.clauses.duty import Act, DutyStatus
 from ledger.contract.clauses.endings import DATA_READINGS
 from ledger.contract.clauses.privacy import relation_data_until
 from ledger.contract.clauses.recovery import Ending, Hold, billing_data_until
-from ledger.contract.finding import PRIMARY, Readings
-from ledger.contract.readings import choosing, words
+from ledger.contract.finding import PRIMARY, Conclusion, Readings, clause
+from ledger.contract.readings import choosing, weighed, words
 from ledger.facts.shape import Retention
 from ledger.instants import plain
 
@@ -35,6 +36,52 @@ class Keeping:
     allowed: bool
     since: datetime | None
     why: str
+
+
+def held_until(until: datetime, holds: tuple[Hold, ...]) -> datetime | None:
+    """The first instant from ``until`` on at which no legal hold stands; ``None`` while that is unknown."""
+    for hold in sorted(holds, key=lambda hold: hold.since):
+        if hold.stands(until):
+            if hold.until is None:
+                return None
+            until = hold.until
+    return until
+
+
+def relation_kept_until(ending: Ending, holds: tuple[Hold, ...], readings: Readings) -> datetime | None:
+    """The first instant at which nothing has the data of the relation kept; ``None`` while not known."""
+    last_day = ending.last_day(readings)
+    if last_day is None:
+        return None
+    return held_until(relation_data_until(last_day, ending.terms).act_by, holds)
+
+
+def relation_erasable_from(ending: Ending, holds: tuple[Hold, ...]) -> datetime | None:
+    """From when the data of the relation may go, and so must: the instant at which ``keepings`` allow it."""
+    until, _ = _kept_until("relation", ending)
+    return None if until is None else held_until(until, holds)
+
+
+@clause("14.2.2")
+def relation_data_kept(
+    ending: Ending, erased: Act | None, holds: tuple[Hold, ...], as_of: datetime, readings: Readings
+) -> Conclusion[DutyStatus]:
+    """Data on the relation are kept for the contract and a year more, and as long as a legal hold stands.
+
+    « En
+    cas de fin de ce contrat, ces Données seront conservées pour une durée supplémentaire de 1 (un)
+    an. »
+    """
+
+    def conclude(chosen: Readings) -> Conclusion[DutyStatus]:
+        until = relation_kept_until(ending, holds, chosen)
+        status: DutyStatus = "open" if until is None or as_of < until else "met"
+        if erased is not None and (until is None or erased.at < until):
+            status = "missed"
+        facts = (*ending.reasons, *(hold.fact for hold in holds), None if erased is None else erased.fact)
+        return Conclusion(status, tuple(fact for fact in facts if fact is not None))
+
+    return weighed(readings, DATA_READINGS, conclude)
 
 
 def keepings(ending: Ending, holds: tuple[Hold, ...], as_of: datetime) -> list[Keeping]:

@@ -15,10 +15,10 @@ from ledger.contract.readings import options
 from ledger.contract.terms import InForce
 
 
-def secret_until(effective: date, terms: InForce) -> Delay:
+def secret_until(last_day: date, terms: InForce) -> Delay:
     """The least that confidentiality lasts after the end of the services (art. 16)."""
-    years = terms.at(instants.paris_midnight(effective)).undertakings.confidentiality_years
-    return Delay.until(instants.end_of_years(effective, years))
+    years = terms.at(instants.paris_midnight(last_day)).undertakings.confidentiality_years
+    return Delay.until(instants.end_of_years(last_day, years))
 
 
 @clause("16")
