@@ -76,7 +76,7 @@ def test_each_commit_is_signed(office):
     (fact,) = office.key_facts
     keys = [VerifierKey.parse(text) for text in fact["keys"]]
     signed = office.signed
-    assert signed.checkpoint.size == 5  # two stamps, two accounts, the keys
+    assert signed.checkpoint.size == 6  # two stamps, two accounts, the basis, the keys
     assert signed.verified_by(keys) == keys
 
 
@@ -175,7 +175,7 @@ def test_what_was_vouched_for_is_kept(office):
     record.close()
     assert [row.checkpoint.size for row in kept if isinstance(row, SignedCheckpoint)] == [
         vouched.checkpoint.size,
-        7,
+        8,
     ]
 
 

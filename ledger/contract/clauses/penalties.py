@@ -120,11 +120,12 @@ class Billing:
 
     def revenue(self, window: Window) -> list[Bill]:
         """The bills whose period ends in the twelve months that end with a window."""
-        return [bill for bill in self.bills if self.is_revenue(bill, window)]
+        days = self.revenue_days(window)
+        return [bill for bill in self.bills if self.counts(bill) and bill.last_day in days]
 
-    def is_revenue(self, bill: Bill, window: Window) -> bool:
-        """Whether a bill makes the revenue of a window."""
-        return bill.invoice.currency == self.currency and bill.last_day in self.revenue_days(window)
+    def counts(self, bill: Bill) -> bool:
+        """Whether a bill is in the currency that revenue is counted in."""
+        return bill.invoice.currency == self.currency
 
     def revenue_days(self, window: Window) -> Days:
         """The twelve months that end with a window."""
@@ -296,12 +297,10 @@ def penalty_facts(rows: Iterable[Figure], billing: Billing, readings: Readings) 
     if not rows:
         return ()
     facts = [fact for row in rows for fact in row.downtime.because]
+    years = [billing.revenue_days(row.window) for row in rows]
     for bill, late in zip(billing.bills, billing.lateness(readings), strict=True):
-        if any(
-            billing.is_revenue(bill, row.window)
-            or (late is not None and late.within(row.window.span) is not None)
-            for row in rows
-        ):
+        counted = billing.counts(bill) and any(bill.last_day in days for days in years)
+        if counted or any(late is not None and late.within(row.window.span) is not None for row in rows):
             facts += bill.invoice.reasons
     return tuple(dict.fromkeys((*facts, *billing.because)))
 

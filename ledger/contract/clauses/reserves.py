@@ -6,9 +6,11 @@ instants are UTC; months and years are of Europe/Paris.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import accumulate
 from typing import Literal
 
 from ledger import instants
@@ -337,6 +339,15 @@ class Reserves:
         self._terms = terms
         self._as_of = as_of
         self._known: dict[tuple[str, frozenset[tuple[str, int]]], Worth] = {}
+        spans = [
+            (reserve.unavailable_from, min(reserve.unavailable_to or reserve.stamped_at, reserve.stamped_at))
+            for reserve in self.all
+            if reserve.unavailable_from is not None
+        ]
+        dated = (place for place, reserve in enumerate(self.all) if reserve.unavailable_from is not None)
+        # by the start of the outage; beside each the latest end so far, so that a search knows where to stop
+        self._outages = sorted(zip(spans, dated, strict=True))
+        self._latest_ends = list(accumulate((end for (_, end), _ in self._outages), max))
 
     def worth(self, reserve: Reserve, readings: Readings) -> Worth:
         """What a reserve is worth under a choice of readings; worked out once for each."""
@@ -347,14 +358,14 @@ class Reserves:
 
     def touching(self, slice_: Slice) -> list[Reserve]:
         """The reserves that might cover some instant of a slice, under one reading or another."""
-        return [
-            reserve
-            for reserve in self.all
-            if reserve.affects(slice_)
-            and reserve.unavailable_from is not None
-            and reserve.unavailable_from <= slice_.end
-            and min(reserve.unavailable_to or reserve.stamped_at, reserve.stamped_at) >= slice_.start
-        ]
+        places = []
+        at = bisect_right(self._outages, slice_.end, key=lambda outage: outage[0][0])
+        while at > 0 and self._latest_ends[at - 1] >= slice_.start:
+            at -= 1
+            (_, end), place = self._outages[at]
+            if end >= slice_.start and self.all[place].affects(slice_):
+                places.append(place)
+        return [self.all[place] for place in sorted(places)]
 
 
 def standing(reserve: Reserve, reserves: Reserves, readings: Readings) -> Conclusion[ReserveStatus]:
