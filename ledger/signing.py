@@ -10,7 +10,7 @@ from ledger.admission import Admission
 from ledger.errors import GreffeError
 from ledger.facts.envelope import parse_events
 from ledger.notary import Notary
-from ledger.store.sqlite import Writing
+from ledger.store.writing import Writing
 
 _KEYS_SUBJECT = "keys"
 _KEYS_TYPE = "key.rotated"

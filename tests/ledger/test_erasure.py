@@ -80,7 +80,7 @@ class Office:
         return [f"{row.position} {row.rule} {row.found}" for row in report.discrepancies]
 
     def sought(self, classes: list[Retention] | None = None) -> Sought:
-        with closing(Erasing(str(self.path), "A", classes or ALL)) as erasing:
+        with closing(Erasing(self.url, "A", classes or ALL)) as erasing:
             return Sought.of(erasing.entries())
 
     def close(self) -> None:
