@@ -6,6 +6,7 @@ not share: how writing begins, how many rows go in at once, how a list is asked 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from ledger.errors import WrongCallError
 SQLITE = "sqlite:///"
 POSTGRESQL = ("postgresql://", "postgres://")
 LOCK_TIMEOUT_SECONDS = 30
+_PASSWORD = re.compile(r"([?&](?:ssl)?password=)[^&]*")
 Kind = Literal["bigint", "text"]
 """What a list holds, in PostgreSQL's words."""
 
@@ -125,9 +127,9 @@ def shown(url: str) -> str:
     """An address as it may be told: without a password."""
     if not is_postgresql(url):
         return url
-    scheme, _, rest = url.partition("://")
-    place, at, path = rest.partition("@")
-    return f"{scheme}://{place.partition(':')[0]}@{path}" if at else url
+    scheme, _, rest = _PASSWORD.sub(r"\1…", url).partition("://")
+    place, at, path = rest.rpartition("@")
+    return f"{scheme}://{place.partition(':')[0]}@{path}" if at else f"{scheme}://{rest}"
 
 
 def open_connection(url: str, *, reading: bool = False) -> Connection:

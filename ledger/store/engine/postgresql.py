@@ -6,6 +6,7 @@ once the transaction is durable and visible, so that who takes it next sees all 
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
@@ -24,6 +25,7 @@ from ledger.store.engine.arrays import COLUMNS, Bigints, Texts, register
 CHANNEL = "greffe"
 _ROWS_AT_ONCE = 2_000
 _CONNECT_SECONDS = 10
+_READS = 10
 _STALLED_WRITER_SECONDS = 60
 """A writer that stops in the middle of a transaction is cut off after this, so that others go on."""
 
@@ -69,8 +71,17 @@ class PostgresqlConnection:
 
     @property
     def broken(self) -> bool:
-        """Whether the server has gone, or this connection was closed."""
-        return self._connection.closed
+        """Whether the server has gone, or this connection was closed; asked before it is used again."""
+        connection = self._connection
+        if not connection.closed:
+            waiting = select.poll()
+            waiting.register(connection.fileno(), select.POLLIN)
+            for _ in range(_READS):  # nobody asked anything: what is there is a notice, or the end
+                if connection.closed or not waiting.poll(0):
+                    break
+                with suppress(psycopg.Error):
+                    connection.pgconn.consume_input()
+        return connection.closed
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> psycopg.Cursor[Any]:
         """Run one statement."""

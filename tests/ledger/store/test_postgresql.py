@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import closing
 
 import psycopg
@@ -146,10 +147,12 @@ def test_a_server_that_does_not_answer(place):
         open_record("postgresql://me:secret@127.0.0.1:1/none")
     assert "secret" not in str(error.value)
     assert shown("postgresql://me:secret@h/d") == "postgresql://me@h/d"
+    assert shown("postgresql://h/d?password=secret&x=1") == "postgresql://h/d?password=…&x=1"
+    assert shown("postgresql:///d") == "postgresql:///d"
 
 
 def test_a_connection_that_was_cut(desk):
-    """Whoever records is told when the connection is cut; the same call succeeds once more, on a new one."""
+    """A connection that was cut while nobody used it is made anew before it is used."""
     facts = parse_events([opened()])
     desk.recorder.record(facts)
     assert desk.record.size() == 2
@@ -158,12 +161,24 @@ def test_a_connection_that_was_cut(desk):
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE pid <> pg_backend_pid() AND application_name = 'greffe'"
         )
-    with pytest.raises(StoreUnavailableError):
-        desk.recorder.record(parse_events([consumed("a")]))
+    time.sleep(0.2)
     assert desk.recorder.record(parse_events([consumed("a")]))[0].new
-    with pytest.raises(StoreUnavailableError):
-        desk.record.size()
     assert desk.record.size() == 4
+
+
+def test_a_connection_that_is_cut_in_the_middle(desk):
+    """Whoever is recording then is told; the same call succeeds once more, and finds what was recorded."""
+    desk.recorder.record(parse_events([opened()]))
+    log = persistence_at(desk.url)
+    with pytest.raises(StoreUnavailableError), log.writing_connection() as connection:  # noqa: PT012
+        with desk.place.behind(desk.url) as other:
+            (pid,) = connection.execute("SELECT pg_backend_pid()").fetchone()
+            other.execute(f"SELECT pg_terminate_backend({pid})")
+        time.sleep(0.2)
+        connection.execute("SELECT 1")
+    with log.writing() as writing:
+        assert writing.size == 2
+    log.close()
 
 
 def test_a_subscription(desk):
