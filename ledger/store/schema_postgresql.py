@@ -1,7 +1,8 @@
-"""The tables of a ledger on PostgreSQL, the triggers that keep the log append-only, and what a writer may.
+"""The tables of a ledger on PostgreSQL, and the triggers that keep the log append-only.
 
 Text is compared by its bytes (``COLLATE "C"``), as SQLite does: the order of subjects and commitments is the
-same on both. Triggers fire always, also in a session that calls itself a replica.
+same on both. Triggers fire always, also in a session that calls itself a replica. What a role needs that records
+and may not change the log stands in ``docs/operations.md``; a test runs it from there.
 """
 
 from __future__ import annotations
@@ -70,23 +71,3 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 """What makes the tables, step by step; ``meta`` says how many were taken. Each is one transaction's part, so
 a step is taken whole or not at all, and never twice. A new step is added at the end; none is ever changed."""
-
-_READ = "GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}"
-
-
-def grants(schema: str, role: str) -> tuple[str, ...]:
-    """What lets a role record and sign, and nothing else; names as SQL writes them."""
-    log = ", ".join(f"{schema}.{table}" for table in LOG_TABLES)
-    return (
-        f"GRANT USAGE ON SCHEMA {schema} TO {role}",
-        _READ.format(schema=schema, role=role),
-        f"GRANT INSERT ON {log}, {schema}.meta TO {role}",
-        f"GRANT INSERT ON {schema}.vault_key, {schema}.sealed, {schema}.raw_mail TO {role}",
-        f"GRANT INSERT, UPDATE ON {schema}.edge TO {role}",
-        f"GRANT INSERT, UPDATE, DELETE ON {schema}.checkpoint TO {role}",
-    )
-
-
-def reading_grants(schema: str, role: str) -> tuple[str, ...]:
-    """What lets a role read and audit."""
-    return f"GRANT USAGE ON SCHEMA {schema} TO {role}", _READ.format(schema=schema, role=role)

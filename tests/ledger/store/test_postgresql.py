@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -23,6 +25,14 @@ from ledger.store.schema import COLUMNS, LOG_TABLES
 pytestmark = only_postgresql
 
 
+def documented(schema, role):
+    """What docs/operations.md says to run for a role that records."""
+    text = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    (block,) = re.findall(r"```\n(CREATE ROLE .*?)```", text, re.DOTALL)
+    named = block.replace("ledger_writer", role).replace("SCHEMA ledger", f"SCHEMA {schema}")
+    return filter(str.strip, named.replace("ledger.", f"{schema}.").split(";"))
+
+
 @pytest.fixture
 def writer(desk):
     """The address of the desk's ledger for a role that may record, and nothing else."""
@@ -30,8 +40,7 @@ def writer(desk):
     (schema,) = desk.place.ask(desk.url, "SELECT current_schema()")[0]
     role = f"writer_{schema}"
     with desk.place.behind(desk.url) as connection:
-        connection.execute(f"CREATE ROLE {role} LOGIN")
-        for statement in schema_postgresql.grants(schema, role):
+        for statement in documented(schema, role):
             connection.execute(statement)
     return desk.place.server.url(schema=schema, role=role)
 
