@@ -1,8 +1,8 @@
 """The tables of a ledger on PostgreSQL, and the triggers that keep the log append-only.
 
 Text is compared by its bytes (``COLLATE "C"``), as SQLite does: the order of subjects and commitments is the
-same on both. Triggers fire always, also in a session that calls itself a replica. What a role needs that records
-and may not change the log stands in ``docs/operations.md``; a test runs it from there.
+same on both. Triggers fire always, also in a session that calls itself a replica. What a role needs that
+records and may not change the log stands in ``docs/operations.md``; a test runs it from there.
 """
 
 from __future__ import annotations
