@@ -117,3 +117,14 @@ def test_what_is_recorded_meanwhile_is_counted(place, desk):
 
     assert (found := copy(desk.url, place.url("copy"), meanwhile)).leaves == 2
     assert found.since == 2
+
+
+@only_postgresql
+def test_a_package_of_the_copy_is_the_same(place, small):
+    """What proves a subject offline is made of the copy byte for byte as of the original."""
+    there = place.url()
+    copy(small.url, there)
+    original = small.package()
+    small.record.close()
+    small.record = open_record(there)
+    assert small.package() == original
