@@ -100,9 +100,19 @@ class PrivatePostgresql:
         return self.url(schema=name)
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Start, and wait until it answers; after a kill, what is left of it must end first."""
+        deadline = time.monotonic() + _START_SECONDS
+        self._server = self._spawned()
+        while not self._answers():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start: {self.log()}")
+            time.sleep(0.05)
+            if self._server.poll() is not None:
+                self._server = self._spawned()
+
+    def _spawned(self) -> subprocess.Popen[bytes]:
         with (self.folder / "server.log").open("ab") as log:
-            self._server = subprocess.Popen(  # noqa: S603 - ours
+            return subprocess.Popen(  # noqa: S603 - ours
                 [self._programs / "postgres", "-D", self.folder / "data"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -110,11 +120,6 @@ class PrivatePostgresql:
                 cwd=self.folder,
                 **self._as_servant(),
             )
-        deadline = time.monotonic() + _START_SECONDS
-        while not self._answers():
-            if self._server.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"PostgreSQL did not start: {self.log()}")
-            time.sleep(0.05)
 
     def stop(self) -> None:
         """Stop at once, with whatever is connected; what was committed stays."""

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,15 +23,17 @@ from ledger.recorder import Recorder
 from ledger.store import open_record
 from projections import PROJECTIONS
 from projections.follower import Follower
+from scripts.bench.postgresql import private_postgresql, why_not
 
 WRITERS = 4
 START = datetime(2021, 6, 1, 9, tzinfo=UTC)
 _PAGE = 1_000
 
 RECORDING = """
-import sys
+import sys, time
 import ledger.facts
 from ledger.clock.simulated import SimulatedClock
+from ledger.errors import StoreUnavailableError
 from ledger.facts.envelope import parse_events
 from ledger.instants import parse_instant
 from ledger.recorder import Recorder
@@ -39,7 +42,13 @@ url, name, batches, each = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.a
 with Recorder(url, SimulatedClock(parse_instant("2021-06-01T10:00:00Z"))) as recorder:
     for batch in range(batches):
         facts = [consumed(f"{name}-{batch}-{number}") for number in range(each)]
-        print(*(receipt.position for receipt in recorder.record(parse_events(facts))), flush=True)
+        while True:
+            try:
+                receipts = recorder.record(parse_events(facts))
+                break
+            except StoreUnavailableError:
+                time.sleep(0.1)
+        print(*(receipt.position for receipt in receipts), flush=True)
 """
 
 
@@ -104,6 +113,31 @@ def test_four_writers_and_a_follower(place, tmp_path):
         follower.catch_up()
         assert follower.compare() == []
         follower.close()
+
+
+@pytest.mark.postgresql
+@pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+def test_a_server_that_is_killed_under_load(tmp_path):
+    """The server dies twice while four processes record: nothing acknowledged is lost, nothing is there twice."""
+    with private_postgresql() as server:
+        url = server.new_schema("killed")
+        with Recorder(url, SimulatedClock(START)) as recorder:
+            recorder.record(parse_events([opened()]))
+        told = [tmp_path / f"w{number}" for number in range(WRITERS)]
+        processes = [writer(url, path.name, 60, 10, path) for path in told]
+        for lines in (3, 12):
+            while min(len(path.read_text().splitlines()) for path in told) < lines:
+                time.sleep(0.02)
+                assert any(process.poll() is None for process in processes)
+            server.kill()
+            server.start()
+        assert [process.wait(120) for process in processes] == [0] * WRITERS
+        positions = [int(text) for path in told for text in path.read_text().split()]
+        with closing(open_record(url)) as record:
+            held = {fact.position for fact in record.facts(0, record.size()) if fact.type != "account.opened"}
+            assert len(positions) == len(set(positions)) == WRITERS * 600
+            assert set(positions) == held
+            assert audit(record).discrepancies == []
 
 
 @only_postgresql
