@@ -26,6 +26,7 @@ from ledger.errors import (
     FlawedFactsError,
     GreffeError,
     NotRecordedError,
+    StoreUnavailableError,
     WrongCallError,
     WrongLedgerError,
 )
@@ -111,6 +112,12 @@ KINDS = {
             "The mail server gives no stamp",
             "Nothing was recorded; send the same request again after Retry-After seconds.",
         ),
+        Kind(
+            "store-unavailable",
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "The database does not answer",
+            "Send the same request again after Retry-After seconds: what was recorded finds its receipt.",
+        ),
         Kind("closing", HTTPStatus.SERVICE_UNAVAILABLE, "The ledger is closing", "Send the request again."),
         Kind("internal", HTTPStatus.INTERNAL_SERVER_ERROR, "The ledger failed", "See the process's log."),
     )
@@ -176,6 +183,9 @@ def of_error(error: GreffeError) -> Response:  # noqa: PLR0911 - one for each re
         case ClockUnavailableError():
             headers = {"Retry-After": str(error.retry_after_seconds)}
             return problem(KINDS["clock-unavailable"], str(error), headers=headers)
+        case StoreUnavailableError():
+            headers = {"Retry-After": str(error.retry_after_seconds)}
+            return problem(KINDS["store-unavailable"], str(error), headers=headers)
         case NotRecordedError():
             return problem(KINDS["not-recorded"], str(error))
         case WrongCallError():

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import socket
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,7 +21,7 @@ from ledger.clock.dkim import DkimSigner
 from ledger.clock.stamp import Clock
 from ledger.errors import NotRecordedError, WrongCallError
 from ledger.recorder import Recorder
-from ledger.store import Record, open_record, sqlite_path
+from ledger.store import Record, is_postgresql, open_record, shown, sqlite_path
 from projections.answers import Answers
 
 SIMULATED = "simulated"
@@ -93,7 +95,7 @@ class Runtime:
                 recorder = opened.enter_context(Recorder(db, clock, origin=settings.origin, keys=keys))
             record = open_record(db)
             opened.callback(record.close)
-            answers = Answers(record)
+            answers = Answers(record, views=str(views_path(db, settings)))
             opened.callback(answers.close)
             runtime = cls(record, answers, settings, recorder=recorder, mail=mail, mail_address=mail_address)
             runtime._closing = opened.pop_all()
@@ -168,13 +170,42 @@ def _smtp_address(mail: str) -> tuple[str, int] | None:
 
 
 def keys_path(db: str, settings: Settings) -> Path:
-    """Where the keys that sign a ledger lie: beside it, unless ``GREFFE_KEYS`` says otherwise."""
-    return settings.keys or Path(sqlite_path(db) + ".keys")
+    """Where the keys that sign a ledger lie: beside it, unless ``GREFFE_KEYS`` says otherwise.
+
+    Raises:
+        WrongCallError: it lies in PostgreSQL, and nothing says so: every host must sign with the same keys.
+    """
+    return settings.keys or _beside(db, "keys")
 
 
 def access_path(db: str, settings: Settings) -> Path:
-    """Where the keys of a ledger lie: beside it, unless ``GREFFE_ACCESS`` says otherwise."""
-    return settings.access or Path(sqlite_path(db) + ".access")
+    """Where the keys of callers lie: beside the ledger, unless ``GREFFE_ACCESS`` says otherwise.
+
+    Raises:
+        WrongCallError: it lies in PostgreSQL, and nothing says so.
+    """
+    return settings.access or _beside(db, "access")
+
+
+def views_path(db: str, settings: Settings) -> Path:
+    """Where the views of a ledger lie: beside its file; of one in PostgreSQL, in the folder ``GREFFE_VIEWS``.
+
+    That is the user's state folder when it is not set: views are of one host, and can be made again.
+    """
+    if not is_postgresql(db):
+        return _beside(db, "views")
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    folder = settings.views or state / "greffe"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder / f"{hashlib.sha256(shown(db).encode()).hexdigest()[:16]}.views"
+
+
+def _beside(db: str, what: str) -> Path:
+    if is_postgresql(db):
+        raise WrongCallError(
+            f"a ledger in PostgreSQL has no place of its own for its {what}: set GREFFE_{what.upper()}"
+        )
+    return Path(f"{sqlite_path(db)}.{what}")
 
 
 def open_access(db: str, settings: Settings | None = None) -> Access:

@@ -18,7 +18,7 @@ from api.runtime import SIMULATED, Runtime
 from api.settings import Settings
 from api.vouching import AskingAgain, vouching_of
 from ledger.errors import NotRecordedError, WrongCallError
-from ledger.store import open_record
+from ledger.store import open_record, shown
 
 FIRST_KEY = "first"
 _BACKLOG = 2048
@@ -101,7 +101,7 @@ def address_of(listening: socket.socket) -> str:
 
 def _introduce(runtime: Runtime, access: Access, address: str, announce: Callable[[str], None]) -> None:
     clock = "simulated clock, read-only" if runtime.recorder is None else f"clock {runtime.clock}"
-    announce(f"Greffe serves {runtime.record.url} ({clock}) on {address}")
+    announce(f"Greffe serves {shown(runtime.record.url)} ({clock}) on {address}")
     if runtime.mail is not None and runtime.mail.intake_address is not None:
         announce(f"Mail is taken in at {runtime.mail.intake_address}")
     if runtime.recorder is not None and runtime.settings.api_key is None and not access.list_keys():

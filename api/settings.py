@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     (C2SP tlog-policy), ``tsa`` lists who timestamps it (RFC 3161: ``URL|FILE`` with the roots in PEM,
     separated by commas); every ``vouch_seconds`` they are asked about what others recorded since. ``dkim``
     is the key that signs stamping messages (RFC 6376): ``DOMAIN SELECTOR KEYFILE``, RSA or Ed25519 as PEM.
+    ``views`` is the folder of the views of a ledger in PostgreSQL; such a one also needs ``keys`` and,
+    to be served, ``access``, since there is no file for them to lie beside.
     """
 
     model_config = SettingsConfigDict(env_prefix="GREFFE_", extra="ignore", frozen=True)
@@ -40,6 +42,7 @@ class Settings(BaseSettings):
     access: Path | None = None
     keys: Path | None = None
     terms: Path | None = None
+    views: Path | None = None
     witnesses: Path | None = None
     tsa: Annotated[tuple[str, ...], NoDecode] = ()
     dkim: str | None = None

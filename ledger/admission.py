@@ -11,7 +11,7 @@ from ledger.errors import ConflictingFactError, Flaw
 from ledger.facts.catalogue import COMMON, Opening, account_of
 from ledger.facts.envelope import Draft
 from ledger.log.merkle import leaf_hash
-from ledger.store.sqlite import Leaf, Writing
+from ledger.store.writing import Leaf, Writing
 
 _ATTRIBUTED = "mail.attributed"
 

@@ -1,7 +1,8 @@
 """Erasure of an account's personal values, and the search that shows that they are gone (``proof.md``).
 
-Keys, ciphertexts and clear values are looked for, byte by byte, in every file that the ledger keeps. What
-lies outside them (backups, copies, disk blocks that the system has freed) no search here can reach.
+Keys, ciphertexts and clear values are looked for, byte by byte, in every file that the ledger keeps, and in
+every row of one that lies in PostgreSQL. What lies outside them (backups, copies, disk blocks that the system
+has freed, a server's own files and write-ahead log) no search here can reach.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from ledger.facts.recorded import Recorded
 from ledger.facts.shape import Retention
 from ledger.recorder import Receipt, Recorder
 from ledger.store import Record
-from ledger.store.erasing import Begun, Erasing, rewrite
+from ledger.store.engine import is_postgresql, rewrite, sqlite_path
+from ledger.store.engine.sqlite import rewrite as rewrite_file
+from ledger.store.erasing import Begun, Erasing, kept_rows
 from ledger.store.rows import Entry
 from ledger.store.vault import unsealed
 
@@ -115,6 +118,18 @@ def search(sought: Sought, files: Iterable[Path]) -> Search:
     return found
 
 
+def search_rows(sought: Sought, rows: Iterable[tuple[str, int, bytes]], found: Search) -> None:
+    """Look for everything in rows too: table, place among its rows, and all that a client can read of one."""
+    needles = [needle for needle in sought.needles if len(needle) >= SHORTEST_BYTES]
+    automaton = BytesAhoCorasick(needles) if needles else None
+    for table, place, data in rows:
+        if found.files[-1:] != [table]:
+            found.files.append(table)
+        found.size_bytes += len(data)
+        if automaton and len(found.hits) < _MOST_FOUND and automaton.find_matches_as_indexes(data):
+            found.hits.append(Hit(table, place))
+
+
 def _chunks(path: Path, overlap: int) -> Iterator[tuple[int, bytes]]:
     """The bytes of a file, piece by piece, each with the end of the one before."""
     tail, at = b"", 0
@@ -156,7 +171,8 @@ class Erasure:
     """Erases what the contract lets go of one account; every step may be repeated after a crash.
 
     ``classes`` are those that may be erased. ``mail_folder`` is that of the embedded mail server, whose
-    copies of what was sent to the account go too. ``further`` files and folders are searched (exports).
+    copies of what was sent to the account go too. ``views`` is the file of the views. ``further`` files and
+    folders are searched (exports).
     """
 
     def __init__(
@@ -167,6 +183,7 @@ class Erasure:
         classes: list[Retention],
         *,
         mail_folder: Path | None = None,
+        views: Path | None = None,
         further: Iterable[Path] = (),
     ) -> None:
         self._record = record
@@ -174,7 +191,10 @@ class Erasure:
         self._account = account
         self._classes = classes
         self._mail_folder = mail_folder
-        self._further = [*further, *([mail_folder] if mail_folder else [])]
+        if views is None and not is_postgresql(record.url):
+            views = Path(f"{sqlite_path(record.url)}.views")
+        self._views = views
+        self._further = [*further, *filter(None, (mail_folder, views))]
 
     def run(self, request: str | None = None) -> Iterator[Erased]:
         """Finish what a crash interrupted, then erase until nothing is left; each is recorded.
@@ -184,7 +204,7 @@ class Erasure:
             ClockUnavailableError: the mail server gave no stamp; repeat the call.
         """
         while True:
-            with closing(Erasing(self._record.path, self._account, self._classes)) as erasing:
+            with closing(Erasing(self._record.url, self._account, self._classes)) as erasing:
                 begun = erasing.begun()
                 if begun is None and not erasing.counted():
                     return
@@ -194,20 +214,25 @@ class Erasure:
         """One erasure: nothing of a begun one can be looked for, since its values are destroyed."""
         sought = Sought() if begun else Sought.of(erasing.entries())
         sought.leave_out(fact.leaf for fact in self._facts())
-        before = search(sought, self._files())
+        before = self._search(sought)
         if begun is None:
             self._remove_sent(sought)
             begun = erasing.destroy()
-        for path in (self._record.path, f"{self._record.path}.views"):
-            if Path(path).is_file():
-                rewrite(path)
-        after = search(sought, self._files())
+        rewrite(self._record.url)
+        if self._views is not None and self._views.is_file():
+            rewrite_file(str(self._views))
+        after = self._search(sought)
         receipt = self._recorded(begun, request)
         erasing.recorded()
         return Erased(begun.classes, begun.values, sought, before, after, receipt)
 
-    def _files(self) -> list[Path]:
-        return kept_files(self._record.path, self._further)
+    def _search(self, sought: Sought) -> Search:
+        """Every file of the ledger; of one in PostgreSQL, all that a client can read of its tables."""
+        if not is_postgresql(self._record.url):
+            return search(sought, kept_files(self._record.path, self._further))
+        found = search(sought, sorted(path for root in self._further for path in _files_in(root)))
+        search_rows(sought, kept_rows(self._record.url), found)
+        return found
 
     def _remove_sent(self, sought: Sought) -> None:
         """Remove the mail server's copies of what the ledger itself sent to the account."""
@@ -246,7 +271,7 @@ class Erasure:
 
 def counted(record: Record, account: str, at: Iterable[Retention]) -> dict[str, int]:
     """How many personal values of an account the vault holds, by class."""
-    with closing(Erasing(record.path, account, list(at))) as erasing:
+    with closing(Erasing(record.url, account, list(at))) as erasing:
         return erasing.counted()
 
 

@@ -65,6 +65,17 @@ class WrongLedgerError(GreffeError):
     """The database is not the ledger that the caller took it for (other format, other clock, in use)."""
 
 
+class StoreUnavailableError(GreffeError):
+    """The database server does not answer, or takes no writes: repeat the same call later.
+
+    Whether a call was recorded whose answer was lost, only its repetition tells: it finds its own ids.
+    """
+
+    def __init__(self, message: str, *, retry_after_seconds: int = 5) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(message)
+
+
 class NotRecordedError(GreffeError):
     """Nothing of that name (account, subject, projection, position) is in the record."""
 

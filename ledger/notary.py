@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,8 +18,8 @@ from ledger.log.checkpoints import Checkpoint, SignedCheckpoint
 from ledger.log.keys import Keys, write_private
 from ledger.log.notes import Signature, VerifierKey
 from ledger.store import Record
+from ledger.store.engine import Connection, open_connection, writing
 from ledger.store.proof import keep_checkpoint
-from ledger.store.sqlite import connect
 
 SIGNED_FILE = "signed.note"
 _LOCK_FILE = "lock"
@@ -40,7 +39,7 @@ class Notary:
         self._read: SignedCheckpoint | None = None
         with self._locked():
             self._check(self._last())
-        self._connection: sqlite3.Connection | None = None
+        self._connection: Connection | None = None
 
     def close(self) -> None:
         """Let go of the database, once it has signed."""
@@ -66,17 +65,17 @@ class Notary:
             note = self._keys.sign(latest)
             signed = SignedCheckpoint(latest, note)
             write_private(self._folder / SIGNED_FILE, signed.to_bytes())
-            if self._connection is None:
-                self._connection = connect(self._record.path)
+            if self._connection is None or self._connection.broken:
+                self._connection = open_connection(self._record.url)
                 # durable in the folder already: in the database it may wait for the next commit
-                self._connection.execute("PRAGMA synchronous=NORMAL")
+                self._connection.relax()
             _keep(self._connection, signed, vouched=False)
         return signed
 
     def vouch(self, signed: SignedCheckpoint, cosignatures: tuple[Signature, ...] = ()) -> SignedCheckpoint:
         """Keep a checkpoint for good, with the signatures of witnesses added to it."""
         whole = SignedCheckpoint(signed.checkpoint, signed.note.signed_also_by(cosignatures))
-        with closing(connect(self._record.path)) as connection:
+        with closing(open_connection(self._record.url)) as connection:
             _keep(connection, whole, vouched=True)
         return whole
 
@@ -144,7 +143,6 @@ class Notary:
             os.close(descriptor)
 
 
-def _keep(connection: sqlite3.Connection, signed: SignedCheckpoint, *, vouched: bool) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    keep_checkpoint(connection, signed, vouched=vouched)
-    connection.execute("COMMIT")
+def _keep(connection: Connection, signed: SignedCheckpoint, *, vouched: bool) -> None:
+    with writing(connection):
+        keep_checkpoint(connection, signed, vouched=vouched)

@@ -7,14 +7,12 @@ everything is appended, and only then is anybody answered (``DESIGN.md`` §3).
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +20,6 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import orjson
-from eventsourcing.utils import Environment
 
 from ledger import instants
 from ledger.admission import Admission
@@ -33,8 +30,10 @@ from ledger.facts.envelope import LEAF_VERSION, Draft, encode, new_salt
 from ledger.log.merkle import leaf_hash
 from ledger.notary import Notary
 from ledger.signing import Signing
-from ledger.store import Record, open_record, sqlite_path
-from ledger.store.sqlite import Factory, Leaf, LedgerRecorder, Writing
+from ledger.store import Record, open_record
+from ledger.store.engine import shown
+from ledger.store.persistence import LedgerRecorder, hold_alone, persistence_at
+from ledger.store.writing import Leaf, Writing
 
 DEFAULT_ORIGIN = "greffe.local/outscale/cgv-2021-06"
 SIMULATED_SUFFIX = "/simulated"
@@ -110,14 +109,13 @@ class Recorder:
     ) -> None:
         self.on_commit: list[Callable[[int], None]] = []
         self._clock = clock
-        self._factory = Factory(Environment("GREFFE", {"SQLITE_DBNAME": sqlite_path(url)}))
-        self._log = self._factory.application_recorder()
-        self._alone = _alone(sqlite_path(url), clock)
-        try:
+        with ExitStack() as opened:
+            self._log = persistence_at(url)
+            opened.callback(self._log.close)
+            if clock.name == EMBEDDED:  # that server has one journal
+                opened.callback(hold_alone(url))
             self._record = _adopt(self._log, url, clock, origin)
-        except BaseException:
-            _let_go(self._alone)
-            raise
+            self._held = opened.pop_all()
         self._signing = Signing(Notary(keys, self._record)) if keys is not None else None
         self._look_for_void = True
         self._waiting: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
@@ -171,8 +169,7 @@ class Recorder:
         self._thread.join()
         if self._signing is not None:
             self._signing.notary.close()
-        self._factory.close()
-        _let_go(self._alone)
+        self._held.close()
 
     def _work(self) -> None:
         last = False
@@ -323,31 +320,6 @@ def _stamp_leaf(stamp: Stamp, digest: str, count: int, void: Sequence[str]) -> b
     )
 
 
-def _alone(path: str, clock: Clock) -> int | None:
-    """Hold a ledger for one process while the embedded server dates it: that server has one journal.
-
-    Raises:
-        WrongLedgerError: another process dates this ledger with an embedded server.
-    """
-    if clock.name != EMBEDDED:
-        return None
-    descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise WrongLedgerError(
-            f"another process records in {path} under an embedded mail server, which serves one process only:"
-            " send facts to that one, or use smtp://HOST:PORT"
-        ) from error
-    return descriptor
-
-
-def _let_go(descriptor: int | None) -> None:
-    if descriptor is not None:
-        os.close(descriptor)
-
-
 def _adopt(log: LedgerRecorder, url: str, clock: Clock, origin: str) -> Record:
     """Give a new ledger its origin and kind of clock, or check that an old one's fit."""
     kind = clock.name.partition(":")[0]
@@ -362,12 +334,12 @@ def _adopt(log: LedgerRecorder, url: str, clock: Clock, origin: str) -> Record:
             f"an origin has 1 to {LONGEST_ORIGIN_BYTES} bytes and no white space: {origin!r}"
         )
     with log.writing_connection() as connection:
-        connection.execute("INSERT OR IGNORE INTO meta VALUES ('origin', ?)", (full_origin,))
-        connection.execute("INSERT OR IGNORE INTO meta VALUES ('clock', ?)", (kind,))
+        connection.execute("INSERT INTO meta VALUES ('origin', ?) ON CONFLICT DO NOTHING", (full_origin,))
+        connection.execute("INSERT INTO meta VALUES ('clock', ?) ON CONFLICT DO NOTHING", (kind,))
         (made_under,) = connection.execute("SELECT value FROM meta WHERE key = 'clock'").fetchone()
     if (made_under == "simulated") != simulated:
         raise WrongLedgerError(
-            f"the ledger at {url} was made under a {made_under} clock, and this one is {kind}: a simulated"
-            " ledger never becomes a real one, nor the reverse"
+            f"the ledger at {shown(url)} was made under a {made_under} clock, and this one is {kind}: a"
+            " simulated ledger never becomes a real one, nor the reverse"
         )
     return open_record(url)

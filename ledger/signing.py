@@ -13,7 +13,7 @@ from ledger.contract.basis import basis
 from ledger.errors import GreffeError
 from ledger.facts.envelope import parse_events
 from ledger.notary import Notary
-from ledger.store.sqlite import Writing
+from ledger.store.writing import Writing
 
 _KEYS_SUBJECT = "keys"
 _KEYS_TYPE = "key.rotated"

@@ -18,6 +18,7 @@ from ledger.audit import audit as replay
 from ledger.clock.servers import journal_of
 from ledger.log.tokens import Authority
 from ledger.notary import SIGNED_FILE
+from ledger.store import is_postgresql
 from projections.differences import Discrepancy
 from scripts.options import AsJson, AsOf, Db, Mail, instant, ledger_address
 
@@ -68,6 +69,8 @@ def _drifts(runtime: Runtime, report: Report) -> list[Discrepancy]:
 
 def _signed_last(address: str) -> list[tuple[str, bytes]]:
     """What the keys signed last, as it lies beside them: a ledger that was set back does not have it."""
+    if is_postgresql(address) and Settings().keys is None:
+        return []
     path = keys_path(address, Settings()) / SIGNED_FILE
     return [(str(path), path.read_bytes())] if path.is_file() else []
 

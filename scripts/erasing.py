@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from api.runtime import Runtime
+from api.runtime import Runtime, views_path
 from ledger.clock.embedded import EMBEDDED
 from ledger.contract.clauses.retention import Keeping
 from ledger.erasure import Erased, Erasure, Search, counted, stamped_too_early
@@ -20,6 +20,7 @@ from projections.erasable import erasable
 from scripts.options import Db, Mail, ledger_address, mail_address
 
 CHECK_FAILED = 1
+OUT_OF_REACH = "backups, copies elsewhere, freed disk blocks, and a database server's own files and log"
 _SHOWN = 10
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go and why the rest stays.")]
@@ -62,6 +63,7 @@ def erase(
             account,
             [row.retention for row in keeping if row.allowed],
             mail_folder=_folder(url),
+            views=views_path(address, runtime.settings),
             further=search or (),
         )
         done = list(erasure.run(request))
@@ -108,7 +110,7 @@ def _tell(console: Console, erased: Erased) -> None:
         )
     for name in erased.after.files:
         console.print(f"  searched {name}", markup=False)
-    console.print("backups, copies elsewhere and freed disk blocks are out of this search's reach")
+    console.print(f"{OUT_OF_REACH} are out of this search's reach")
 
 
 def _searched(when: str, found: Search) -> str:

@@ -15,7 +15,7 @@ from api.server import serve as serve_ledger
 from api.settings import Settings
 from ledger.contract.terms import look_in
 from ledger.errors import FlawedFactsError, GreffeError
-from scripts import access, asking, checking, erasing, evidence, recording, signing, witness
+from scripts import access, asking, checking, copying, erasing, evidence, recording, signing, witness
 from scripts.bench import bench as measure
 from scripts.options import Db, Mail
 
@@ -82,6 +82,7 @@ for name, command in (
     ("readings", told_plainly(asking.show_readings)),
     ("audit", told_plainly(checking.audit)),
     ("rebuild", told_plainly(checking.rebuild)),
+    ("copy", told_plainly(copying.copy)),
     ("erase", told_plainly(erasing.erase)),
     ("evidence", told_plainly(evidence.evidence)),
     ("verify", told_plainly(evidence.verify)),

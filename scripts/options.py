@@ -12,7 +12,9 @@ from ledger.contract.finding import Readings
 from ledger.errors import WrongCallError
 from ledger.instants import parse_instant
 
-Db = Annotated[str | None, typer.Option(help="The ledger: sqlite:///FILE (GREFFE_DB when left out).")]
+Db = Annotated[
+    str | None, typer.Option(help="The ledger: sqlite:///FILE or postgresql://… (GREFFE_DB when left out).")
+]
 Mail = Annotated[
     str | None,
     typer.Option(help="The mail server: embedded:DIR or smtp://HOST:PORT?journal=DIR (GREFFE_MAIL)."),

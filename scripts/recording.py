@@ -20,7 +20,7 @@ from ledger.errors import Flaw, GreffeError, MalformedFactError, WrongCallError
 from ledger.facts.envelope import Draft, parse_events
 from ledger.facts.strict_json import parse_json
 from ledger.recorder import Receipt, Recorder
-from ledger.store import sqlite_path
+from ledger.store import exists, shown
 from scripts import demo as demonstration
 from scripts.options import Db, Mail, ledger_address, mail_address
 from scripts.outscale import Imported, ToDate, check_account, import_answers, read_answers, to_lines
@@ -49,7 +49,7 @@ def simulate(scenario: File, db: Db = None, receipts: Receipts = False) -> None:
     tally = _Tally(show=receipts)
     with _opened(scenario) as lines:
         _counting(tally, lambda: tally.take(simulate_lines(lines, address)))
-    typer.echo(f"{tally} in {address}: a SIMULATED ledger, under a simulated clock", err=True)
+    typer.echo(f"{tally} in {shown(address)}: a SIMULATED ledger, under a simulated clock", err=True)
 
 
 def demo(db: Db = None) -> None:
@@ -57,7 +57,7 @@ def demo(db: Db = None) -> None:
     address = ledger_address(db)
     tally = _Tally(show=False)
     _counting(tally, lambda: tally.take(simulate_lines(demonstration.lines(), address)))
-    typer.echo(f"{tally} in {address}: a SIMULATED ledger, under a simulated clock", err=True)
+    typer.echo(f"{tally} in {shown(address)}: a SIMULATED ledger, under a simulated clock", err=True)
     with Runtime.open(address) as runtime:
         demonstration.show(runtime.answers)
 
@@ -205,7 +205,7 @@ def _check_mail(db: str, mail: str) -> None:
         ClockUnavailableError: it does not answer as a mail server does.
         WrongCallError: the address is none.
     """
-    if Path(sqlite_path(db)).exists() or mail.startswith(f"{EMBEDDED}:"):
+    if exists(db) or mail.startswith(f"{EMBEDDED}:"):
         return
     with closing(open_mail(mail, origin=Settings().origin)) as server:
         if isinstance(server.clock, SmtpClock):

@@ -42,5 +42,5 @@ def audit(
     ``progress`` is told (leaves done, leaves in all).
     """
     # a temporary file, private and deleted by SQLite
-    with closing(Rows(record.path)) as rows, closing(sqlite3.connect("")) as across:
+    with closing(Rows(record.url)) as rows, closing(sqlite3.connect("")) as across:
         return Replay(record, rows, across, Scope(as_of, journal, signed, roots)).run(progress)

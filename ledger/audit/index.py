@@ -37,10 +37,13 @@ class IndexCheck:
                 self._report.leaves, "store.integrity", "a sound database file", problem,
                 "The database itself is damaged here, or one of its indexes was altered.",
             )  # fmt: skip
+        unexamined = rows.unexamined()
+        if unexamined is not None:
+            self._report.remark(unexamined)
         missing = rows.missing_triggers()
         if missing:
             self._report.remark(
-                "The triggers that refuse changes of the log are not in the file: " + ", ".join(missing) + "."
+                "The triggers that refuse changes of the log are not there: " + ", ".join(missing) + "."
             )
 
     def _latest(self, rows: Rows) -> None:

@@ -1,38 +1,23 @@
-"""The store: a persistence module for ``eventsourcing``, the vault, and the read side."""
+"""The store: persistence modules for ``eventsourcing`` (SQLite, PostgreSQL), the vault, and the read side."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from ledger.errors import NotRecordedError, WrongCallError
+from ledger.errors import NotRecordedError
+from ledger.store.engine import exists, is_postgresql, shown, sqlite_path
 from ledger.store.reader import Identity, Record
 
-SQLITE = "sqlite:///"
-
-__all__ = ["Identity", "Record", "open_record", "sqlite_path"]
-
-
-def sqlite_path(url: str) -> str:
-    """The file of a ``sqlite:///FILE`` URL.
-
-    Raises:
-        WrongCallError: the URL is of another kind.
-    """
-    path = url.removeprefix(SQLITE)
-    if path == url or not path:
-        raise WrongCallError(f"{url!r} is not a ledger's address: sqlite:///FILE")
-    return path
+__all__ = ["Identity", "Record", "exists", "is_postgresql", "open_record", "shown", "sqlite_path"]
 
 
 def open_record(url: str) -> Record:
-    """Open a ledger to read.
+    """Open a ledger to read: ``sqlite:///FILE`` or ``postgresql://…``.
 
     Raises:
         NotRecordedError: there is no ledger at that address.
         WrongLedgerError: what is there is not a ledger of this format.
         WrongCallError: the address is not one.
+        StoreUnavailableError: the database server cannot be reached.
     """
-    path = sqlite_path(url)
-    if not Path(path).is_file():
-        raise NotRecordedError(f"there is no ledger at {url}")
-    return Record(url, path)
+    if not exists(url):
+        raise NotRecordedError(f"there is no ledger at {shown(url)}")
+    return Record(url)

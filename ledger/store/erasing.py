@@ -1,26 +1,24 @@
-"""Destroying keys and ciphertexts of the vault, so that nothing of them stays in the file.
+"""Destroying keys and ciphertexts of the vault, so that nothing of them stays within the ledger's reach.
 
-A deleted row leaves its bytes in the file's free space and in the write-ahead log; so the file is written
-anew (VACUUM, with ``secure_delete``) and the write-ahead log cut to nothing.
+A deleted row leaves its bytes behind: on SQLite in the file's free space and in the write-ahead log, on
+PostgreSQL in the table's pages and in the server's own log. ``rewrite`` writes anew what the ledger reaches.
 """
 
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 
 import orjson
 
-from ledger.errors import WrongLedgerError
 from ledger.facts.catalogue import COMMON, TYPES
 from ledger.facts.personal import values_at
 from ledger.facts.shape import Retention
 from ledger.store import schema
+from ledger.store.engine import open_connection, writing
 from ledger.store.rows import Entry
-from ledger.store.sqlite import connect
 
 _COMMON_MAILS = "s.name >= 'mail/' AND s.name < 'mail0'"
 _ENTRIES = (
@@ -46,13 +44,14 @@ class Erasing:
         WrongLedgerError: another program is writing to the ledger.
     """
 
-    def __init__(self, path: str, account: str, classes: Sequence[Retention]) -> None:
+    def __init__(self, url: str, account: str, classes: Sequence[Retention]) -> None:
         self._account = account
         self._classes = list(classes)
-        self._connection = connect(path)
-        self._connection.execute("PRAGMA secure_delete=ON")
+        self._connection = open_connection(url)
+        self._connection.overwrite()
+        text = self._connection.text
         self._connection.execute(
-            "CREATE TEMP TABLE chosen (raw INTEGER, name TEXT, account TEXT, retention TEXT,"
+            f"CREATE TEMP TABLE chosen (raw INTEGER, name {text}, account {text}, retention {text},"
             " PRIMARY KEY (raw, name, account))"
         )
         self._choose()
@@ -64,7 +63,7 @@ class Erasing:
     def entries(self) -> Iterator[Entry]:
         """What would be destroyed."""
         for table, name, raw in (("sealed", "commitment", 0), ("raw_mail", "sha256", 1)):
-            for row in self._connection.execute(_ENTRIES.format(table=table, name=name, raw=raw)):
+            for row in self._connection.each(_ENTRIES.format(table=table, name=name, raw=raw)):
                 yield Entry(*row)
 
     def counted(self) -> dict[str, int]:
@@ -81,8 +80,7 @@ class Erasing:
     def destroy(self) -> Begun:
         """Destroy keys and ciphertexts in one transaction, and note that this must be recorded."""
         connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with writing(connection):
             connection.execute("DELETE FROM chosen")
             self._choose()  # again, under the writer's lock: a value may have come since
             counted = self.counted()
@@ -102,10 +100,6 @@ class Erasing:
             connection.execute(
                 "INSERT INTO meta VALUES (?,?)", (self._key, orjson.dumps(asdict(begun)).decode())
             )
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
         return begun
 
     def recorded(self) -> None:
@@ -117,11 +111,11 @@ class Erasing:
         return schema.BEGUN + self._account
 
     def _choose(self) -> None:
-        marks = ",".join("?" * len(self._classes))
+        among, listed = self._connection.among(self._classes, "text")
         self._connection.execute(
-            "INSERT INTO chosen SELECT 0, commitment, account, retention FROM sealed"  # noqa: S608 - marks
-            f" WHERE account = ? AND retention IN ({marks})",
-            (self._account, *self._classes),
+            "INSERT INTO chosen SELECT 0, commitment, account, retention FROM sealed"  # noqa: S608 - no value
+            f" WHERE account = ? AND retention {among}",
+            (self._account, listed),
         )
         if "mail" in self._classes:
             self._connection.execute(
@@ -135,7 +129,7 @@ class Erasing:
     def _attributed(self) -> set[str]:
         """The subjects of the mails of no account that this one turned out to be the sender of."""
         owners: dict[str, str] = {}
-        for subject, state in self._connection.execute(
+        for subject, state in self._connection.each(
             "SELECT s.name, l.state FROM leaf l JOIN subject s ON s.id = l.subject"  # noqa: S608 - constant
             " JOIN topic t ON t.id = l.topic"
             f" WHERE t.name = 'mail.attributed' AND {_COMMON_MAILS} ORDER BY l.position"
@@ -146,16 +140,16 @@ class Erasing:
     def _choose_attributed(self, mine: set[str]) -> None:
         """Their values; one that a mail of somebody else holds too stays."""
         held: dict[bool, set[tuple[int, str, str]]] = {True: set(), False: set()}
-        for subject, state in self._connection.execute(
+        for subject, state in self._connection.each(
             "SELECT s.name, l.state FROM leaf l JOIN subject s ON s.id = l.subject"  # noqa: S608 - constant
             f" WHERE {_COMMON_MAILS}"
         ):
             leaf = orjson.loads(state)
             held[subject in mine].update(_held(leaf))
         self._connection.executemany(
-            "INSERT OR IGNORE INTO chosen SELECT ?, ?, ?, ?"
+            "INSERT INTO chosen SELECT ?, ?, ?, ?"
             " WHERE EXISTS (SELECT 1 FROM sealed WHERE commitment = ?)"
-            " OR EXISTS (SELECT 1 FROM raw_mail WHERE sha256 = ? AND account = ?)",
+            " OR EXISTS (SELECT 1 FROM raw_mail WHERE sha256 = ? AND account = ?) ON CONFLICT DO NOTHING",
             [
                 (raw, name, COMMON, retention, name, name, COMMON)
                 for raw, name, retention in held[True] - held[False]
@@ -174,18 +168,15 @@ def _held(leaf: dict[str, object]) -> Iterator[tuple[int, str, str]]:
         yield 1, data["message_sha256"], "mail"
 
 
-def rewrite(path: str) -> None:
-    """Write a database file anew without its free space, and cut its write-ahead log to nothing.
+def kept_rows(url: str) -> Iterator[tuple[str, int, bytes]]:
+    """All that a client can read of the ledger's tables: table, place among its rows, its columns' bytes."""
+    with closing(open_connection(url, reading=True)) as connection:
+        connection.begin_snapshot()
+        for table in schema.COLUMNS:
+            yield f"table {table}", 0, b""  # so that an empty one is told too
+            for place, row in enumerate(connection.each(f"SELECT * FROM {table}")):  # noqa: S608 - our tables
+                yield f"table {table}", place, b"\0".join(map(_as_bytes, row))
 
-    Raises:
-        WrongLedgerError: another program has the file in use.
-    """
-    with closing(connect(path)) as connection:
-        try:
-            connection.execute("PRAGMA secure_delete=ON")
-            connection.execute("VACUUM")
-            (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        except sqlite3.OperationalError as error:
-            raise WrongLedgerError(f"{path} cannot be written anew: {error}; repeat the call") from error
-    if busy:
-        raise WrongLedgerError(f"another program is reading {path}: stop it and repeat the call")
+
+def _as_bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,9 +17,11 @@ from ledger.instants import parse_instant
 from ledger.log.checkpoints import SignedCheckpoint
 from ledger.log.tiles import Tree
 from ledger.store.commits import Commit, to_microseconds
+from ledger.store.engine import Connection, Result, open_connection, sqlite_path
+from ledger.store.following import wait_for
 from ledger.store.proof import each_checkpoint, each_tile, newest_checkpoint, read_tile
-from ledger.store.sqlite import FIRST_VERSION, check_format, commits_of, connect, last_commit
 from ledger.store.vault import Vault
+from ledger.store.writing import FIRST_VERSION, check_format, commits_of, last_commit
 
 _PAGE = 500
 _MESSAGES_REMEMBERED = 65_536
@@ -48,30 +49,31 @@ class _LegalTime:
 class Record:
     """Reads a ledger; safe to share between threads (each gets a connection of its own)."""
 
-    def __init__(self, url: str, path: str) -> None:
+    def __init__(self, url: str) -> None:
         self.url = url
-        self._path = path
         self._local = threading.local()
         self._message_time = lru_cache(_MESSAGES_REMEMBERED)(self._read_message_time)
         check_format(self._connection)
 
     @property
     def path(self) -> str:
-        """The ledger's file."""
-        return self._path
+        """The ledger's file, of one that is a file.
+
+        Raises:
+            WrongCallError: it lies in PostgreSQL.
+        """
+        return sqlite_path(self.url)
 
     @property
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = connect(self._path)
-            connection.execute("PRAGMA query_only=ON")
-            self._local.connection = connection
+    def _connection(self) -> Connection:
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is None or connection.broken:
+            connection = self._local.connection = open_connection(self.url, reading=True)
         return connection
 
     def close(self) -> None:
         """Close this thread's connection; those of other threads close with their threads."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        connection: Connection | None = getattr(self._local, "connection", None)
         if connection is not None:
             connection.close()
             del self._local.connection
@@ -99,7 +101,7 @@ class Record:
 
     def commits(self, start: int = 0) -> Iterator[Commit]:
         """Commits whose stamp leaf lies at ``start`` or later, in order."""
-        return commits_of(self._connection, "WHERE position >= ? ORDER BY position", start)
+        return commits_of(self._connection, "WHERE position >= ? ORDER BY position", start, many=True)
 
     def commit_of(self, position: int) -> Commit:
         """The commit that a leaf belongs to.
@@ -144,26 +146,14 @@ class Record:
         """The facts at these ascending positions, one after the other: one leaf is in memory at a time."""
         for first in range(0, len(positions), _PAGE):
             page = positions[first : first + _PAGE]
-            marks = ",".join("?" * len(page))
-            yield from self._each_recorded(
-                self._connection.execute(
-                    "SELECT position, version, state FROM leaf"  # noqa: S608 - marks alone
-                    f" WHERE position IN ({marks}) ORDER BY position",
-                    page,
-                )
-            )
+            yield from self._each_recorded(self._leaves_at(page))
 
     def facts_at(self, positions: Sequence[int]) -> list[Recorded]:
         """The facts at these positions, in the order given."""
         found: dict[int, Recorded] = {}
         for first in range(0, len(positions), _PAGE):
             page = sorted(positions[first : first + _PAGE])
-            marks = ",".join("?" * len(page))
-            rows = self._connection.execute(
-                f"SELECT position, version, state FROM leaf WHERE position IN ({marks}) ORDER BY position",  # noqa: S608
-                page,
-            ).fetchall()
-            found.update({fact.position: fact for fact in self._recorded(rows)})
+            found.update({fact.position: fact for fact in self._recorded(self._leaves_at(page).fetchall())})
         return [found[position] for position in positions]
 
     def history(self, subject: str) -> list[Recorded]:
@@ -197,8 +187,8 @@ class Record:
         """The position of every fact of an account's own subjects, ascending."""
         rows = self._connection.execute(
             "SELECT l.position FROM leaf l JOIN subject s ON s.id = l.subject"
-            " WHERE s.name = ?1 OR (s.name > ?1 || '/' AND s.name < ?1 || '0') ORDER BY l.position",
-            (account,),
+            " WHERE s.name = ? OR (s.name > ? AND s.name < ?) ORDER BY l.position",
+            (account, f"{account}/", f"{account}0"),
         )
         return [position for (position,) in rows]
 
@@ -225,6 +215,17 @@ class Record:
     def checkpoints(self) -> Iterator[tuple[int, SignedCheckpoint | ProofError]]:
         """Every signed checkpoint that is kept, by size; an unreadable one as the error that says why."""
         return each_checkpoint(self._connection)
+
+    def wait(self, size: int, seconds: float) -> int:
+        """Wait until there are more than ``size`` leaves, or so long; gives how many there are."""
+        return wait_for(self.url, self.size, size, seconds)
+
+    def _leaves_at(self, positions: Sequence[int]) -> Result:
+        among, listed = self._connection.among(positions, "bigint")
+        return self._connection.execute(
+            f"SELECT position, version, state FROM leaf WHERE position {among} ORDER BY position",  # noqa: S608
+            (listed,),
+        )
 
     def _recorded(self, rows: Iterable[tuple[int, int, bytes]]) -> list[Recorded]:
         return list(self._each_recorded(rows))

@@ -1,4 +1,4 @@
-"""The tables of a ledger on SQLite, and the triggers that keep the log append-only."""
+"""The tables of a ledger, as SQLite declares them, and the triggers that keep the log append-only."""
 
 from __future__ import annotations
 
@@ -10,6 +10,32 @@ EARLIER_FORMATS = ("1",)
 
 BEGUN = "erasing "
 """How the table ``meta`` notes an erasure that is not recorded yet, the account following."""
+
+COLUMNS: dict[str, dict[str, str]] = {
+    "meta": {"key": "text", "value": "text"},
+    "subject": {"id": "bigint", "name": "text"},
+    "topic": {"id": "bigint", "name": "text"},
+    "leaf": {
+        "position": "bigint", "subject": "bigint", "version": "bigint", "topic": "bigint", "state": "bytea",
+    },
+    "commits": {
+        "position": "bigint", "count": "bigint", "root": "bytea", "frontier": "bytea", "stamped": "bigint",
+        "latest": "bigint", "server": "text", "queue_id": "text",
+    },
+    "seen": {"key": "bigint", "position": "bigint"},
+    "tile": {"id": "bigint", "hashes": "bytea"},
+    "edge": {"level": "bigint", "number": "bigint", "hashes": "bytea"},
+    "checkpoint": {"size": "bigint", "note": "bytea", "vouched": "boolean"},
+    "vault_key": {"account": "text", "retention": "text", "key": "bytea"},
+    "sealed": {
+        "commitment": "text", "account": "text", "retention": "text", "nonce": "bytea", "ciphertext": "bytea",
+    },
+    "raw_mail": {"sha256": "text", "account": "text", "nonce": "bytea", "ciphertext": "bytea"},
+}  # fmt: skip
+"""Every table with its columns, in order, in PostgreSQL's types."""
+
+AFTER_BEGUN = BEGUN.replace(" ", "!")
+"""The first text after all that begin so."""
 
 LOG_TABLES = ("leaf", "subject", "topic", "commits", "seen", "tile")
 

@@ -8,7 +8,6 @@ associated data. Without K, neither the value nor a guess of it can be checked.
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ledger.facts.personal import COMMITMENT, Seal, commitment_to, opening_of
+from ledger.store.engine import Connection
 
 if TYPE_CHECKING:
     from ledger.facts.shape import Retention
@@ -43,7 +43,7 @@ def unsealed(key: bytes, nonce: bytes, ciphertext: bytes, name: str) -> bytes | 
 class Vault:
     """The vault as one connection sees it; what it writes belongs to that connection's transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def seal_of(self, account: str) -> Seal:
@@ -55,7 +55,7 @@ class Vault:
             commitment = commitment_to(opening_of(key, clear), clear)
             nonce = secrets.token_bytes(_NONCE_BYTES)
             self._connection.execute(
-                "INSERT OR IGNORE INTO sealed VALUES (?,?,?,?,?)",
+                "INSERT INTO sealed VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
                 (
                     commitment,
                     account,
@@ -73,7 +73,7 @@ class Vault:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         cipher = _cipher(self._key(account, _RAW_MAIL))
         self._connection.execute(
-            "INSERT OR IGNORE INTO raw_mail VALUES (?,?,?,?)",
+            "INSERT INTO raw_mail VALUES (?,?,?,?) ON CONFLICT DO NOTHING",
             (sha256, account, nonce, cipher.encrypt(nonce, raw, sha256.encode())),
         )
 

@@ -1,8 +1,9 @@
-"""A recorder under a simulated clock, on a file of its own."""
+"""A recorder under a simulated clock, on a ledger of its own."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -20,12 +21,17 @@ START = datetime(2021, 6, 1, 10, tzinfo=UTC)
 class Desk:
     """A simulated ledger to write to and to read."""
 
-    def __init__(self, folder):
-        self.path = folder / "ledger.db"
-        self.url = f"sqlite:///{self.path}"
+    def __init__(self, place):
+        self.place = place
+        self.url = place.url()
         self.clock = SimulatedClock(START)
         self.recorder = Recorder(self.url, self.clock)
         self.record = open_record(self.url)
+
+    @property
+    def path(self):
+        """The file of one that is a file."""
+        return Path(self.record.path)
 
     def close(self):
         self.recorder.close()
@@ -33,8 +39,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path):
+def desk(place):
     """An empty simulated ledger."""
-    desk = Desk(tmp_path)
+    desk = Desk(place)
     yield desk
     desk.close()

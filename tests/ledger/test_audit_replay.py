@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import Place, only_sqlite
 
 import ledger.facts  # noqa: F401 - fills the catalogue
 from ledger.audit import Report, audit
 from ledger.clock.simulated import SimulatedClock
 from ledger.facts.envelope import parse_events
 from ledger.recorder import Recorder
-from ledger.store import open_record
+from ledger.store import open_record, sqlite_path
 
 START = datetime(2021, 6, 1, 8, tzinfo=UTC)
 
@@ -41,11 +42,11 @@ def price(number: int, unit_price: str = "0.10") -> dict[str, Any]:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """A ledger of four commits: stamps at 0, 5, 8 and 10; 12 leaves in all."""
-    path = tmp_path / "ledger.db"
+def file(place: Place) -> str:
+    """The address of a ledger of four commits: stamps at 0, 5, 8 and 10; 12 leaves in all."""
+    url = place.url()
     clock = SimulatedClock(START)
-    with Recorder(f"sqlite:///{path}", clock) as recorder:
+    with Recorder(url, clock) as recorder:
         for hour, events in enumerate(
             [
                 [
@@ -61,17 +62,10 @@ def file(tmp_path: Path) -> Path:
         ):
             clock.set(START + timedelta(hours=hour))
             recorder.record(parse_events(events))
-    return path
+    return url
 
 
-def tamper(file: Path, *statements: str) -> None:
-    """Change the file as somebody with full access would: triggers dropped first."""
-    with sqlite3.connect(file) as connection:
-        triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        for (name,) in triggers:
-            connection.execute(f"DROP TRIGGER {name}")
-        for statement in statements:
-            assert connection.execute(statement).rowcount > 0, statement
+tamper = Place.tamper
 
 
 def rewrite(old: str, new: str, *, at: int) -> str:
@@ -82,9 +76,9 @@ def rewrite(old: str, new: str, *, at: int) -> str:
     )
 
 
-def audited(file: Path, **options: Any) -> Report:
+def audited(file: str, **options: Any) -> Report:
     """The report on a file."""
-    record = open_record(f"sqlite:///{file}")
+    record = open_record(file)
     try:
         return audit(record, **options)
     finally:
@@ -99,24 +93,24 @@ def found(report: Report) -> set[tuple[int, str]]:
 class TestHonest:
     """A ledger that nobody touched."""
 
-    def test_an_honest_ledger_is_clean(self, file: Path) -> None:
+    def test_an_honest_ledger_is_clean(self, file: str) -> None:
         """Every leaf, commit and fact is counted, and nothing is wrong."""
         report = audited(file)
         assert report.discrepancies == []
         assert (report.leaves, report.commits, report.facts) == (12, 4, 8)
-        assert report.root == list(open_record(f"sqlite:///{file}").commits())[-1].root.hex()
+        assert report.root == list(open_record(file).commits())[-1].root.hex()
 
-    def test_an_audit_as_of_an_instant_ends_before_later_commits(self, file: Path) -> None:
+    def test_an_audit_as_of_an_instant_ends_before_later_commits(self, file: str) -> None:
         """A commit stamped at that very instant still belongs to it."""
         report = audited(file, as_of=START + timedelta(hours=1))
         assert report.clean
         assert (report.leaves, report.commits) == (8, 2)
 
-    def test_a_clock_stepped_back_is_a_remark(self, tmp_path: Path) -> None:
+    def test_a_clock_stepped_back_is_a_remark(self, place: Place) -> None:
         """The design keeps such a stamp: it is told, and it is no discrepancy."""
-        path = tmp_path / "back.db"
+        path = place.url("back")
         clock = SimulatedClock(START)
-        with Recorder(f"sqlite:///{path}", clock) as recorder:
+        with Recorder(path, clock) as recorder:
             recorder.record(parse_events([price(1)]))
             clock.set(START - timedelta(minutes=5))
             recorder.record(parse_events([price(2)]))
@@ -124,18 +118,18 @@ class TestHonest:
         assert report.clean
         assert any("stepped back: the stamp at position 2" in remark for remark in report.remarks)
 
-    def test_progress_ends_with_everything_done(self, file: Path) -> None:
+    def test_progress_ends_with_everything_done(self, file: str) -> None:
         """The last call says that all leaves are done."""
         calls: list[tuple[int, int]] = []
         audited(file, progress=lambda done, total: calls.append((done, total)))
         assert calls[-1] == (12, 12)
 
-    def test_what_is_recorded_meanwhile_is_no_discrepancy(self, file: Path) -> None:
+    def test_what_is_recorded_meanwhile_is_no_discrepancy(self, file: str) -> None:
         """A commit that a recorder appends during the audit is left for the next one."""
         clock = SimulatedClock(START + timedelta(days=1))
 
         def append(_done: int, _total: int) -> None:
-            with Recorder(f"sqlite:///{file}", clock) as recorder:
+            with Recorder(file, clock) as recorder:
                 recorder.record(parse_events([price(99)]))
 
         report = audited(file, progress=append)
@@ -264,7 +258,7 @@ class TestTampered:
         ],
     )
     def test_what_was_changed_is_named_by_position(
-        self, file: Path, statements: list[str], expected: set[tuple[int, str]]
+        self, file: str, statements: list[str], expected: set[tuple[int, str]]
     ) -> None:
         """Exactly the discrepancies that follow, each with a sentence for a lawyer; others stay clean."""
         tamper(file, *statements)
@@ -273,7 +267,7 @@ class TestTampered:
         assert not report.clean
         assert all(discrepancy.meaning.endswith(".") for discrepancy in report.discrepancies)
 
-    def test_rewriting_a_stamp_does_not_hide_it(self, file: Path) -> None:
+    def test_rewriting_a_stamp_does_not_hide_it(self, file: str) -> None:
         """A forger who dates a commit anew breaks the queue id, or the root."""
         tamper(
             file,
@@ -284,15 +278,17 @@ class TestTampered:
             (5, rule) for rule in ("stamp.queue_id", "commit.root", "commit.latest", "tile.leaf")
         }
 
-    def test_a_damaged_file_is_a_discrepancy_and_no_crash(self, file: Path) -> None:
+    @only_sqlite
+    def test_a_damaged_file_is_a_discrepancy_and_no_crash(self, file: str) -> None:
         """Zeroed pages are reported as unreadable."""
-        with sqlite3.connect(file) as connection:
+        path = Path(sqlite_path(file))
+        with sqlite3.connect(path) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             page = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'leaf'").fetchone()[0]
             size = connection.execute("PRAGMA page_size").fetchone()[0]
-        body = bytearray(file.read_bytes())
+        body = bytearray(path.read_bytes())
         body[(page - 1) * size : page * size] = bytes(size)
-        file.write_bytes(bytes(body))
+        path.write_bytes(bytes(body))
         assert "store.unreadable" in {rule for _, rule in found(audited(file))}
 
 
@@ -312,47 +308,47 @@ class Kept:
 class TestJournal:
     """Stamps compared with the mail server's own journal."""
 
-    def test_without_a_journal_the_report_says_so(self, file: Path) -> None:
+    def test_without_a_journal_the_report_says_so(self, file: str) -> None:
         """It is a remark: what was not examined is never passed over."""
         assert any("journal was not at hand" in remark for remark in audited(file).remarks)
 
-    def test_a_message_that_is_not_in_the_journal_is_named(self, file: Path) -> None:
+    def test_a_message_that_is_not_in_the_journal_is_named(self, file: str) -> None:
         """Each stamp without its message is a discrepancy."""
         report = audited(file, journal=Kept(None))
         assert found(report) == {(position, "journal.missing") for position in (0, 5, 8, 10)}
 
-    def test_a_message_that_was_altered_is_named(self, file: Path) -> None:
+    def test_a_message_that_was_altered_is_named(self, file: str) -> None:
         """Its tail must have the digest that the stamp leaf holds."""
         report = audited(file, journal=Kept(b"X-Greffe-Digest: 00\r\n"))
         assert found(report) == {(position, "journal.altered") for position in (0, 5, 8, 10)}
 
-    def test_the_embedded_server_s_journal_agrees(self, tmp_path: Path) -> None:
+    def test_the_embedded_server_s_journal_agrees(self, place: Place, tmp_path: Path) -> None:
         """A real ledger on the embedded server: every stamp is found in its journal, and binds its facts."""
         from ledger.clock.embedded import EmbeddedMailServer  # noqa: PLC0415 - sockets only here
         from ledger.clock.journal import Journal  # noqa: PLC0415 - beside it
 
-        origin = "test.example/ledger"
+        origin, url = "test.example/ledger", place.url()
         server = EmbeddedMailServer(tmp_path / "mail", origin=origin)
         try:
-            with Recorder(f"sqlite:///{tmp_path}/ledger.db", server.clock, origin=origin) as recorder:
+            with Recorder(url, server.clock, origin=origin) as recorder:
                 recorder.record(parse_events([price(1), price(2)]))
                 recorder.record(parse_events([price(3)]))
             journal = Journal(tmp_path / "mail" / "journal", origin)
-            report = audited(tmp_path / "ledger.db", journal=journal)
+            report = audited(url, journal=journal)
         finally:
             server.close()
         assert report.discrepancies == []
         assert report.commits == 2
 
 
-def test_the_same_fact_twice_is_named(file: Path) -> None:
+def test_the_same_fact_twice_is_named(file: str) -> None:
     """A copy put in another fact's place has the id and source of the first."""
     tamper(file, "UPDATE leaf SET state = (SELECT state FROM leaf WHERE position = 7) WHERE position = 9")
     report = audited(file)
     assert {(9, "identity.twice"), (9, "column.subject"), (8, "commit.digest")} <= found(report)
 
 
-def test_a_report_is_plain_json(file: Path) -> None:
+def test_a_report_is_plain_json(file: str) -> None:
     """What the command prints with --json."""
     tamper(file, "UPDATE commits SET root = zeroblob(32) WHERE position = 5")
     answer = audited(file).to_json()

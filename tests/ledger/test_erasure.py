@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import smtplib
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -11,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import Place, only_postgresql, only_sqlite
 
 from ledger.audit import audit
 from ledger.clock import MailSettings, open_mail
 from ledger.clock.simulated import SimulatedClock
-from ledger.erasure import Erased, Erasure, Sought, kept_files, search
+from ledger.erasure import Erased, Erasure, Search, Sought, kept_files, search, search_rows
 from ledger.errors import ClockUnavailableError
 from ledger.facts.envelope import parse_events
 from ledger.facts.shape import Retention
 from ledger.recorder import Recorder
 from ledger.store import open_record
-from ledger.store.erasing import Erasing
+from ledger.store.erasing import Erasing, kept_rows
 from projections.answers import Answers
 
 ALL: list[Retention] = ["relation", "mail", "identity", "billing"]
@@ -58,9 +58,9 @@ FACTS = [
 class Office:
     """A simulated ledger that signs, with two accounts."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "ledger.db"
-        self.url = f"sqlite:///{self.path}"
+    def __init__(self, place: Place, folder: Path) -> None:
+        self.place = place
+        self.url = place.url()
         self.clock = SimulatedClock(datetime(2021, 6, 1, tzinfo=UTC))
         self.recorder = Recorder(self.url, self.clock, keys=folder / "ledger.db.keys")
         for fact in FACTS:
@@ -80,7 +80,7 @@ class Office:
         return [f"{row.position} {row.rule} {row.found}" for row in report.discrepancies]
 
     def sought(self, classes: list[Retention] | None = None) -> Sought:
-        with closing(Erasing(str(self.path), "A", classes or ALL)) as erasing:
+        with closing(Erasing(self.url, "A", classes or ALL)) as erasing:
             return Sought.of(erasing.entries())
 
     def close(self) -> None:
@@ -89,26 +89,48 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    office = Office(tmp_path)
+def office(place: Place, tmp_path: Path) -> Iterator[Office]:
+    office = Office(place, tmp_path)
     yield office
     office.close()
 
 
+@only_sqlite
 def test_keys_and_ciphertexts_are_found_before_and_gone_after(office: Office) -> None:
     """The search that finds them before the erasure finds nothing after it, in any file of the ledger."""
     sought = office.sought()
     answers = Answers(office.record)
     answers.follower.catch_up()
     answers.close()
-    files = kept_files(str(office.path), [])
+    files = kept_files(office.record.path, [])
     assert {path.name for path in files} >= {"ledger.db", "ledger.db-wal", "ledger.db.views"}
     assert search(sought, files).hits
     (erased,) = office.erase()
     assert erased.before.hits
     assert erased.after.hits == []
-    assert search(sought, kept_files(str(office.path), [])).hits == []
+    assert search(sought, kept_files(office.record.path, [])).hits == []
     assert (erased.classes, erased.values) == (HELD, 6)
+
+
+@only_postgresql
+def test_what_a_client_can_read_is_searched_and_the_server_keeps_no_sample(office: Office) -> None:
+    """On PostgreSQL every row that a client can read is searched; statistics hold no value of the vault."""
+    with office.place.behind(office.url) as connection:
+        connection.execute("ANALYZE")
+        sampled = connection.execute(
+            "SELECT tablename FROM pg_stats WHERE schemaname = current_schema()"
+        ).fetchall()
+    assert not {"sealed", "vault_key", "raw_mail"} & {name for (name,) in sampled}
+    sought = office.sought()
+    before, after = Search(), Search()
+    search_rows(sought, kept_rows(office.url), before)
+    assert {hit.file for hit in before.hits} == {"table vault_key", "table sealed"}
+    (erased,) = office.erase()
+    assert (erased.classes, erased.values, erased.after.hits) == (HELD, 6, [])
+    assert {hit.file for hit in erased.before.hits} == {"table vault_key", "table sealed"}
+    search_rows(sought, kept_rows(office.url), after)
+    assert after.hits == []
+    assert after.size_bytes > 0
 
 
 def test_the_record_says_what_was_erased_and_the_audit_is_clean(office: Office) -> None:
@@ -185,13 +207,13 @@ def test_a_value_that_is_still_there_is_found(office: Office, tmp_path: Path) ->
 
 def test_what_is_kept_though_recorded_as_erased_is_named(office: Office) -> None:
     """A vault put back from a backup holds what the record says was erased."""
-    with sqlite3.connect(office.path) as connection:
+    with office.place.behind(office.url) as connection:
         rows = connection.execute("SELECT * FROM sealed WHERE account = 'A'").fetchall()
         keys = connection.execute("SELECT * FROM vault_key WHERE account = 'A'").fetchall()
     office.erase()
-    with sqlite3.connect(office.path) as connection:
-        connection.executemany("INSERT INTO sealed VALUES (?,?,?,?,?)", rows)
-        connection.executemany("INSERT INTO vault_key VALUES (?,?,?)", keys)
+    with office.place.behind(office.url) as connection:
+        connection.insert("sealed", rows)
+        connection.insert("vault_key", keys)
     assert {row.split()[1] for row in office.found()} == {"vault.not_erased"}
 
 
@@ -203,12 +225,15 @@ def test_a_retried_fact_after_the_erasure_is_another_one(office: Office) -> None
     assert office.found() == []
 
 
-def test_real_mail_goes_from_the_vault_and_from_the_copies_of_what_was_sent(tmp_path: Path) -> None:
+@only_sqlite
+def test_real_mail_goes_from_the_vault_and_from_the_copies_of_what_was_sent(
+    place: Place, tmp_path: Path
+) -> None:
     """A client's mail and its acknowledgement, by a real server: found before in plain, gone after."""
-    origin, folder = "test.example/ledger", tmp_path / "mail"
+    origin, folder, url = "test.example/ledger", tmp_path / "mail", place.url("l")
     server = open_mail(f"embedded:{folder}", origin=origin, settings=MailSettings())
-    with Recorder(f"sqlite:///{tmp_path}/l.db", server.clock, origin=origin) as recorder:
-        record = open_record(f"sqlite:///{tmp_path}/l.db")
+    with Recorder(url, server.clock, origin=origin) as recorder:
+        record = open_record(url)
         recorder.record(parse_events([FACTS[0]]))
         server.start_intake(recorder.record, record)
         host, _, port = (server.intake_address or "").partition(":")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
+from places import only_sqlite
 from recorder_factory import opened
 
 from ledger.clock.embedded import EmbeddedMailServer
@@ -18,7 +20,7 @@ from ledger.log.notes import VerifierKey
 from ledger.log.proofs import verify_consistency
 from ledger.notary import SIGNED_FILE, Notary
 from ledger.recorder import Recorder
-from ledger.store import open_record
+from ledger.store import open_record, sqlite_path
 
 
 class Office:
@@ -26,14 +28,20 @@ class Office:
 
     def __init__(self, desk, folder):
         self.clock = desk.clock
-        self.path = folder / "signed.db"
+        self.place = desk.place
+        self.url = self.place.url("signed")
         self.keys = folder / "keys"
 
     def record(self, *accounts):
         """Open the ledger, record each account in a commit of its own, and close it."""
-        with Recorder(f"sqlite:///{self.path}", self.clock, keys=self.keys) as recorder:
+        with Recorder(self.url, self.clock, keys=self.keys) as recorder:
             for account in accounts:
                 recorder.record(parse_events([opened(account)]))
+
+    @property
+    def path(self):
+        """The file of one that is a file."""
+        return Path(sqlite_path(self.url))
 
     def copy(self, where):
         """A copy of the database as a backup would hold it."""
@@ -49,7 +57,7 @@ class Office:
     @property
     def signed(self):
         """The newest signed checkpoint of the database."""
-        record = open_record(f"sqlite:///{self.path}")
+        record = open_record(self.url)
         try:
             return record.signed()
         finally:
@@ -58,7 +66,7 @@ class Office:
     @property
     def key_facts(self):
         """What the record says of its keys."""
-        record = open_record(f"sqlite:///{self.path}")
+        record = open_record(self.url)
         try:
             return [fact.fields["data"] for fact in record.history("keys")]
         finally:
@@ -85,12 +93,13 @@ def test_checkpoints_continue_each_other(office):
     office.record("ACC-1")
     before = office.signed.checkpoint
     office.record(*(f"B-{number}" for number in range(200)))
-    record = open_record(f"sqlite:///{office.path}")
+    record = open_record(office.url)
     after = record.signed().checkpoint
     verify_consistency(before, after, record.tree().consistency(before.size, after.size))
     record.close()
 
 
+@only_sqlite
 def test_a_restored_backup_is_not_signed_for(office, tmp_path):
     """A database from a backup, behind what was signed, is refused before anything is recorded in it."""
     office.record("ACC-1")
@@ -101,13 +110,14 @@ def test_a_restored_backup_is_not_signed_for(office, tmp_path):
         office.record("ACC-3")
 
 
+@only_sqlite
 def test_a_restored_backup_that_was_continued_is_not_signed_for(office, tmp_path):
     """A backup that went on without the keys has other leaves: refused, however long it has become."""
     office.record("ACC-1")
     office.copy(tmp_path / "backup.db")
     office.record("ACC-2")
     office.restore(tmp_path / "backup.db")
-    with Recorder(f"sqlite:///{office.path}", office.clock) as unsigned:
+    with Recorder(office.url, office.clock) as unsigned:
         for number in range(5):
             unsigned.record(parse_events([opened(f"OTHER-{number}")]))
     with pytest.raises(WrongLedgerError, match="rewritten"):
@@ -117,17 +127,16 @@ def test_a_restored_backup_that_was_continued_is_not_signed_for(office, tmp_path
 def test_tiles_that_were_altered_are_not_signed_for(office):
     """Tiles that do not lead to the ledger's own root are not signed."""
     office.record("ACC-1")
-    with sqlite3.connect(office.path) as connection:
-        connection.execute("UPDATE edge SET hashes = zeroblob(length(hashes)) WHERE level = 0")
+    office.place.tamper(office.url, "UPDATE edge SET hashes = zeroblob(length(hashes)) WHERE level = 0")
     with pytest.raises(WrongLedgerError):
         office.record("ACC-2")
 
 
-def test_keys_of_another_ledger(office, tmp_path, desk):
+def test_keys_of_another_ledger(office, desk):
     """Keys that signed for one origin do not sign for another."""
     office.record("ACC-1")
     with pytest.raises(WrongLedgerError, match="holds the keys of"):
-        Recorder(f"sqlite:///{tmp_path / 'other.db'}", desk.clock, origin="other.test/x", keys=office.keys)
+        Recorder(desk.place.url("other"), desk.clock, origin="other.test/x", keys=office.keys)
 
 
 def test_a_damaged_state_is_named(office):
@@ -142,7 +151,7 @@ def test_a_crash_between_commit_and_signature(office):
     """A commit that was not signed yet is signed at the next start."""
     office.record("ACC-1")
     before = office.signed.checkpoint.size
-    with Recorder(f"sqlite:///{office.path}", office.clock) as unsigned:
+    with Recorder(office.url, office.clock) as unsigned:
         unsigned.record(parse_events([opened("ACC-2")]))
     assert office.signed.checkpoint.size == before
     office.record()
@@ -153,7 +162,7 @@ def test_keys_are_renewed_and_the_record_says_so(office):
     """After a renewal the new keys sign, and the next commit names them and retires the old ones."""
     office.record("ACC-1")
     (first,) = office.key_facts
-    record = open_record(f"sqlite:///{office.path}")
+    record = open_record(office.url)
     Notary(office.keys, record).renew_keys()
     record.close()
     office.record("ACC-2")
@@ -166,11 +175,11 @@ def test_keys_are_renewed_and_the_record_says_so(office):
 def test_what_was_vouched_for_is_kept(office):
     """Of the signed checkpoints the newest is kept, and each that somebody outside vouched for."""
     office.record("ACC-1")
-    record = open_record(f"sqlite:///{office.path}")
+    record = open_record(office.url)
     vouched = Notary(office.keys, record).vouch(office.signed)
     record.close()
     office.record("ACC-2", "ACC-3")
-    record = open_record(f"sqlite:///{office.path}")
+    record = open_record(office.url)
     kept = [signed for _, signed in record.checkpoints()]
     record.close()
     assert [row.checkpoint.size for row in kept if isinstance(row, SignedCheckpoint)] == [
@@ -179,6 +188,7 @@ def test_what_was_vouched_for_is_kept(office):
     ]
 
 
+@only_sqlite
 def test_a_ledger_from_before_there_were_tiles(desk, tmp_path):
     """A ledger of the earlier format is brought up when it is opened to write, and signed as it is."""
     desk.recorder.record(parse_events([opened(f"ACC-{number}") for number in range(300)]))
@@ -195,7 +205,7 @@ def test_a_ledger_from_before_there_were_tiles(desk, tmp_path):
 def test_a_stamping_message_carries_the_checkpoint_before_it(desk, tmp_path):
     """Each stamping message in the journal carries what was signed last, read back from its stored form."""
     with closing(EmbeddedMailServer(tmp_path / "mail", origin="greffe.test/x")) as mail:
-        url = f"sqlite:///{tmp_path / 'mailed.db'}"
+        url = desk.place.url("mailed")
         with Recorder(url, mail.clock, origin="greffe.test/x", keys=tmp_path / "keys") as recorder:
             for account in ("ACC-1", "ACC-2"):
                 recorder.record(parse_events([opened(account)]))

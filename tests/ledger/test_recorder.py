@@ -13,6 +13,7 @@ from contextlib import ExitStack, closing
 from datetime import timedelta
 
 import orjson
+import psycopg
 import pytest
 from recorder_factory import Waiting, event, opened, stamps
 from recorder_factory import consumed as consumption
@@ -132,15 +133,14 @@ class TestRefusals:
         with pytest.raises(ConflictingFactError) as error:
             desk.recorder.record(parse_events([consumption("a")]))
         assert rules(error) == ["account.unknown"]
-        with sqlite3.connect(desk.path) as connection:
-            assert connection.execute("SELECT count(*) FROM sealed").fetchone() == (0,)
+        assert desk.place.ask(desk.url, "SELECT count(*) FROM sealed") == [(0,)]
 
 
 class TestGroupCommit:
-    def test_what_waits_shares_the_next_stamp(self, tmp_path):
+    def test_what_waits_shares_the_next_stamp(self, place):
         """Requests that arrive while a stamp is under way form the next commit; a refusal sinks no other."""
         clock = Waiting()
-        with Recorder(f"sqlite:///{tmp_path / 'l.db'}", clock) as recorder:
+        with Recorder(place.url(), clock) as recorder:
             first = recorder.submit(parse_events([opened()]))
             clock.asked.wait(10)
             good = [recorder.submit(parse_events([consumption(f"c{number}")])) for number in range(20)]
@@ -158,10 +158,10 @@ class TestGroupCommit:
             assert [receipt.position for receipt in receipts] == list(range(3, 23))
             assert recorder.record(parse_events([consumption("after")]))[0].position == 24
 
-    def test_one_request_may_rest_on_another_of_the_same_commit(self, tmp_path):
+    def test_one_request_may_rest_on_another_of_the_same_commit(self, place):
         """A request that needs what an earlier one of the same commit opens is admitted after it."""
         clock = Waiting()
-        with Recorder(f"sqlite:///{tmp_path / 'l.db'}", clock) as recorder:
+        with Recorder(place.url(), clock) as recorder:
             recorder.submit(parse_events([opened()]))
             clock.asked.wait(10)
             opens = recorder.submit(parse_events([event("r", "reserve.notified", "ACC-1/reserve/1")]))
@@ -173,25 +173,24 @@ class TestGroupCommit:
 
 
 class TestTheClockFails:
-    def test_nothing_is_stored_and_the_same_call_succeeds_later(self, tmp_path):
+    def test_nothing_is_stored_and_the_same_call_succeeds_later(self, place):
         """No stamp, no commit: nothing is stored, not even in the vault; repeated, the call succeeds."""
         clock = Waiting(failures=1)
         clock.go.set()
-        url = f"sqlite:///{tmp_path / 'l.db'}"
+        url = place.url()
         with Recorder(url, clock) as recorder:
             fact = parse_events([opened(email="client@client.test")])
             with pytest.raises(ClockUnavailableError):
                 recorder.record(fact)
             assert open_record(url).size() == 0
-            with sqlite3.connect(tmp_path / "l.db") as connection:
-                assert connection.execute("SELECT count(*) FROM sealed").fetchone() == (0,)
+            assert place.ask(url, "SELECT count(*) FROM sealed") == [(0,)]
             assert recorder.record(fact)[0].new
 
-    def test_a_stamp_whose_answer_was_lost_is_named(self, tmp_path):
+    def test_a_stamp_whose_answer_was_lost_is_named(self, tmp_path, place):
         """A message that lies in the journal without a commit is named void by the next stamp."""
         mail = open_mail(f"embedded:{tmp_path / 'mail'}", origin="greffe.local/outscale/cgv-2021-06")
         lost = mail.clock.stamp("00" * 32, 1)
-        url = f"sqlite:///{tmp_path / 'l.db'}"
+        url = place.url()
         with Recorder(url, mail.clock) as recorder:
             recorder.record(parse_events([opened()]))
             recorder.record(parse_events([consumption("a")]))
@@ -211,17 +210,18 @@ class TestTheClockFails:
         assert report.clean
         assert any("back" in remark for remark in report.remarks)
 
-    def test_an_unexpected_error_answers_everybody(self, tmp_path):
+    def test_an_unexpected_error_answers_everybody(self, place):
         """When the database itself fails, the caller gets the error, nobody hangs, and later calls go on."""
         clock = Waiting()
         clock.go.set()
-        with Recorder(f"sqlite:///{tmp_path / 'l.db'}", clock) as recorder:
+        url = place.url()
+        with Recorder(url, clock) as recorder:
             recorder.record(parse_events([opened()]))
-            with sqlite3.connect(tmp_path / "l.db") as connection:
+            with place.behind(url) as connection:
                 connection.execute("ALTER TABLE commits RENAME TO gone")
-            with pytest.raises(sqlite3.OperationalError):
+            with pytest.raises((sqlite3.OperationalError, psycopg.errors.UndefinedTable)):
                 recorder.submit(parse_events([consumption("a")])).result(10)
-            with sqlite3.connect(tmp_path / "l.db") as connection:
+            with place.behind(url) as connection:
                 connection.execute("ALTER TABLE gone RENAME TO commits")
             assert recorder.record(parse_events([consumption("a")]))[0].position == 3
 
@@ -235,17 +235,17 @@ class TestLedgersStayWhatTheyAre:
             Recorder(desk.url, Waiting())
         assert tmp_path
 
-    def test_a_real_ledger_never_becomes_simulated(self, desk, tmp_path):
+    def test_a_real_ledger_never_becomes_simulated(self, desk, place):
         """A real ledger cannot be written to under a simulated clock."""
-        url = f"sqlite:///{tmp_path / 'real.db'}"
+        url = place.url("real")
         Recorder(url, Waiting()).close()
         with pytest.raises(WrongLedgerError, match="never"):
             Recorder(url, desk.clock)
 
-    def test_a_closed_recorder_records_what_waits_and_takes_nothing_more(self, tmp_path):
+    def test_a_closed_recorder_records_what_waits_and_takes_nothing_more(self, place):
         """Closing answers everybody who was waiting; whoever comes after is told."""
         clock = Waiting()
-        recorder = Recorder(f"sqlite:///{tmp_path / 'l.db'}", clock)
+        recorder = Recorder(place.url(), clock)
         first = recorder.submit(parse_events([opened()]))
         clock.asked.wait(10)
         waiting = recorder.submit(parse_events([consumption("a")]))
@@ -285,9 +285,9 @@ def run(url, name, count):
 
 
 class TestProcesses:
-    def test_two_processes_keep_one_order(self, tmp_path):
+    def test_two_processes_keep_one_order(self, place):
         """Two processes that record into one file leave no gap and no double position."""
-        url = f"sqlite:///{tmp_path / 'l.db'}"
+        url = place.url()
         assert run(url, "open", 1).wait(60) == 0
         both = [run(url, name, 40) for name in ("left", "right")]
         positions = [int(line.split()[1]) for process in both for line in process.stdout]
@@ -298,9 +298,9 @@ class TestProcesses:
         assert [row[0] for row in record.scan(0, 1000)] == list(range(record.size()))
 
     @pytest.mark.parametrize("seconds", [0.05, 0.15, 0.3])
-    def test_kill_9(self, tmp_path, seconds):
+    def test_kill_9(self, place, seconds):
         """Killed while it records, a process has lost nothing that it acknowledged, and the audit is clean."""
-        url = f"sqlite:///{tmp_path / 'l.db'}"
+        url = place.url()
         assert run(url, "open", 1).wait(60) == 0
         process = run(url, "k", 100_000)
         lines = [process.stdout.readline()]
@@ -316,9 +316,9 @@ class TestProcesses:
         assert audit(record).clean
 
 
-def test_an_embedded_server_dates_a_ledger_for_one_process(tmp_path):
+def test_an_embedded_server_dates_a_ledger_for_one_process(tmp_path, place):
     """A second embedded server, with a journal of its own, dates nothing in a ledger that another one dates."""
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    url = place.url()
     with ExitStack() as stack:
         one, two = (
             stack.enter_context(closing(EmbeddedMailServer(tmp_path / name, origin="o.test/x")))

@@ -46,7 +46,7 @@ class Watched:
     """A signed ledger of one account, and a witness of two keys over it."""
 
     def __init__(self, desk, folder, stack):
-        self.url = f"sqlite:///{folder / 'watched.db'}"
+        self.url = desk.place.url("watched")
         self.recorder = stack.enter_context(Recorder(self.url, desk.clock, keys=folder / "keys"))
         self.recorder.record(parse_events([opened("ACC-1")]))
         self.record = open_record(self.url)

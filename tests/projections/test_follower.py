@@ -6,11 +6,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from places import only_sqlite
+from registry import Registry
 
 from ledger import instants
 from ledger.errors import WrongCallError
@@ -33,9 +35,17 @@ def counting(self, *arguments):
     if entered[0] == last:
         os._exit(9)
 following.Follower._enter_fact = counting
-following.Follower(open_record(sys.argv[1]), PROJECTIONS).catch_up()
+following.Follower(open_record(sys.argv[1]), PROJECTIONS, path=sys.argv[4]).catch_up()
 """
-"""A process that follows in batches of argv[2] and dies, unannounced, within a batch at fact argv[3]."""
+"""A process that follows in batches of argv[2] into argv[4] and dies, unannounced, at fact argv[3] of a batch."""
+
+
+@pytest.fixture
+def registry(place: Any, tmp_path: Path) -> Iterator[Registry]:
+    """An empty ledger under a simulated clock, on either engine."""
+    made = Registry(tmp_path, place.url())
+    yield made
+    made.close()
 
 
 def _filled(registry: Any, accounts: int = 2, deliveries: int = 15) -> None:
@@ -71,9 +81,11 @@ class TestExactlyOnce:
         """Killed in mid-batch time and again, then started again, the views are those of one clean run."""
         _filled(registry)
         for last in (1, 7, 12, 5):
-            died = subprocess.run([sys.executable, "-c", FOLLOW, registry.url, "8", str(last)], check=False)
+            died = subprocess.run(
+                [sys.executable, "-c", FOLLOW, registry.url, "8", str(last), registry.views], check=False
+            )
             assert died.returncode == 9
-        follower = Follower(registry.record, PROJECTIONS)
+        follower = Follower(registry.record, PROJECTIONS, path=registry.views)
         assert 0 < follower.position < registry.record.size()
         follower.catch_up()
         assert follower.position == registry.record.size()
@@ -84,9 +96,10 @@ class TestExactlyOnce:
         """Two processes and two threads that follow the same log at once enter each fact once."""
         _filled(registry, deliveries=40)
         processes = [
-            subprocess.Popen([sys.executable, "-c", FOLLOW, registry.url, "3", "0"]) for _ in range(2)
+            subprocess.Popen([sys.executable, "-c", FOLLOW, registry.url, "3", "0", registry.views])
+            for _ in range(2)
         ]
-        shared = Follower(registry.record, PROJECTIONS)
+        shared = Follower(registry.record, PROJECTIONS, path=registry.views)
         threads = [threading.Thread(target=shared.catch_up) for _ in range(2)]
         for thread in threads:
             thread.start()
@@ -102,7 +115,7 @@ class TestExactlyOnce:
     ) -> None:
         """Following leaf by leaf, as facts arrive, ends as following all at once does."""
         monkeypatch.setattr(following, "BATCH_LEAVES", 1)
-        follower = Follower(registry.record, PROJECTIONS)
+        follower = Follower(registry.record, PROJECTIONS, path=registry.views)
         _filled(registry, deliveries=3)
         follower.catch_up()
         assert _digests(follower) == _fresh(registry, tmp_path)
@@ -116,7 +129,7 @@ class TestRebuilding:
     def test_a_rebuilt_view_is_byte_identical(self, registry: Any, name: str) -> None:
         """A view built again from nothing has the digest that it had."""
         _filled(registry, deliveries=3)
-        follower = Follower(registry.record, PROJECTIONS)
+        follower = Follower(registry.record, PROJECTIONS, path=registry.views)
         follower.catch_up()
         before = _digests(follower)
         follower.rebuild(name)
@@ -126,7 +139,7 @@ class TestRebuilding:
     def test_only_what_exists_is_rebuilt(self, registry: Any) -> None:
         """An unknown projection is a wrong call that lists those that there are."""
         with pytest.raises(WrongCallError, match="acceptance"):
-            Follower(registry.record, PROJECTIONS).rebuild("weather")
+            Follower(registry.record, PROJECTIONS, path=registry.views).rebuild("weather")
 
     def test_a_projection_that_rests_on_other_types_starts_again(self, registry: Any) -> None:
         """A view whose types changed between two versions of the program is built again, alone."""
@@ -138,10 +151,10 @@ class TestRebuilding:
             def answer(self, facts: Any, question: Any) -> Any:
                 return list(facts)
 
-        narrow = Follower(registry.record, {**PROJECTIONS, "usage": Narrow()})
+        narrow = Follower(registry.record, {**PROJECTIONS, "usage": Narrow()}, path=registry.views)
         narrow.catch_up()
         assert {row[3] for row in narrow.rows("usage", 99)} == {"price.published"}
-        follower = Follower(registry.record, PROJECTIONS)
+        follower = Follower(registry.record, PROJECTIONS, path=registry.views)
         follower.catch_up()
         assert "consumption.recorded" in {row[3] for row in follower.rows("usage", 99)}
         assert follower.compare() == []
@@ -152,7 +165,7 @@ class TestRebuilding:
         first, second = make_registry(), make_registry()
         _filled(first, accounts=2)
         _filled(second, accounts=1, deliveries=4)
-        views = str(second.file) + ".other"
+        views = f"{second.views}.other"
         Follower(first.record, PROJECTIONS, path=views).catch_up()
         follower = Follower(second.record, PROJECTIONS, path=views)
         follower.catch_up()
@@ -166,7 +179,7 @@ class TestComparing:
     def test_views_that_follow_the_log_do_not_differ(self, registry: Any) -> None:
         """A live view that nobody touched compares equal."""
         _filled(registry, deliveries=3)
-        assert Follower(registry.record, PROJECTIONS).compare() == []
+        assert Follower(registry.record, PROJECTIONS, path=registry.views).compare() == []
 
     @pytest.mark.parametrize(
         "harm",
@@ -180,9 +193,9 @@ class TestComparing:
     def test_a_row_that_was_harmed_is_named(self, registry: Any, harm: str) -> None:
         """A row deleted, moved in time, given to another owner or called another type is named."""
         _filled(registry, deliveries=3)
-        follower = Follower(registry.record, PROJECTIONS)
+        follower = Follower(registry.record, PROJECTIONS, path=registry.views)
         follower.catch_up()
-        with sqlite3.connect(f"{registry.file}.views") as connection:
+        with sqlite3.connect(registry.views) as connection:
             connection.execute(harm)
         found = follower.compare()
         assert {row.position for row in found} == {5}
@@ -192,9 +205,9 @@ class TestComparing:
     def test_a_row_of_a_fact_that_the_log_has_not_is_named(self, registry: Any) -> None:
         """A row that stands for no fact is named, for it would ask the log for what is not there."""
         _filled(registry, deliveries=3)
-        follower = Follower(registry.record, PROJECTIONS)
+        follower = Follower(registry.record, PROJECTIONS, path=registry.views)
         follower.catch_up()
-        with sqlite3.connect(f"{registry.file}.views") as connection:
+        with sqlite3.connect(registry.views) as connection:
             connection.execute(
                 "INSERT INTO entry SELECT projection, owner, legal_time, 0, type, clock FROM entry"
                 " WHERE position = 5"
@@ -231,9 +244,9 @@ class TestScope:
     def test_a_question_reads_a_view_whole_while_another_rebuilds_it(self, registry: Any) -> None:
         """A view emptied after it had caught up is followed again before it is read."""
         _filled(registry, deliveries=3)
-        follower = Follower(registry.record, PROJECTIONS)
+        follower = Follower(registry.record, PROJECTIONS, path=registry.views)
         size = follower.catch_up()
-        with sqlite3.connect(f"{registry.file}.views") as connection:
+        with sqlite3.connect(registry.views) as connection:
             connection.execute("DELETE FROM entry")
             connection.execute("UPDATE followed SET position = 0, anchor = x''")
         scope = Scope("ACC-0", instants.parse_instant("2022-01-01T00:00:00Z"), size)
@@ -241,7 +254,8 @@ class TestScope:
             assert len(list(facts)) == 5
         follower.close()
 
+    @only_sqlite
     def test_a_view_waits_in_a_file_for_its_owner_alone(self, registry: Any) -> None:
         """The index is beside the log and readable by nobody else, like the log itself."""
         Follower(open_record(registry.url), PROJECTIONS).close()
-        assert Path(f"{registry.file}.views").stat().st_mode & 0o077 == 0
+        assert Path(registry.views).stat().st_mode & 0o077 == 0

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from places import Place
 
 from ledger.clock import Mail, MailSettings, open_mail
 from ledger.facts.envelope import parse_events
@@ -30,9 +31,9 @@ def postfix() -> Iterator[PrivatePostfix]:
 class Office:
     """A ledger over a mail server, with one account whose address is ``client@client.test``."""
 
-    def __init__(self, folder: Path, mail_url: str, settings: MailSettings) -> None:
+    def __init__(self, url: str, mail_url: str, settings: MailSettings) -> None:
         self._opened = ExitStack()
-        self.url = f"sqlite:///{folder / 'ledger.db'}"
+        self.url = url
         self.mail: Mail = open_mail(mail_url, origin=ORIGIN, settings=settings)
         self._opened.callback(self.mail.close)
         self.recorder = self._opened.enter_context(Recorder(self.url, self.mail.clock, origin=ORIGIN))
@@ -76,13 +77,14 @@ OpenOffice = Callable[..., Office]
 
 
 @pytest.fixture
-def open_office(tmp_path: Path) -> Iterator[OpenOffice]:
-    """Opens offices over one folder; all are closed in the end."""
+def open_office(place: Place, tmp_path: Path) -> Iterator[OpenOffice]:
+    """Opens offices over one ledger and one folder of mail; all are closed in the end."""
+    url = place.url()
     offices: list[Office] = []
 
     def open_one(mail_url: str | None = None, *, provider: tuple[str, ...] = ()) -> Office:
         settings = MailSettings(provider=provider, acknowledgement_sender="support@outscale.test")
-        office = Office(tmp_path, mail_url or f"embedded:{tmp_path / 'mail'}", settings)
+        office = Office(url, mail_url or f"embedded:{tmp_path / 'mail'}", settings)
         offices.append(office)
         return office
 

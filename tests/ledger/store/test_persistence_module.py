@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from contextlib import closing
 
+import psycopg
 import pytest
 from eventsourcing.application import Application
 from eventsourcing.persistence import ProgrammingError
+from places import only_sqlite
 from recorder_factory import consumed, event, opened
 
 from ledger.errors import NotRecordedError, WrongCallError, WrongLedgerError
 from ledger.facts.envelope import parse_events
-from ledger.store import open_record
-from ledger.store.schema import LOG_TABLES
+from ledger.store import is_postgresql, open_record
+from ledger.store.schema import COLUMNS, LOG_TABLES
 
 
 @pytest.fixture
@@ -21,8 +24,12 @@ def application(desk):
     """An ``eventsourcing`` application over a ledger of five leaves."""
     desk.recorder.record(parse_events([opened(), consumed("a")]))
     desk.recorder.record(parse_events([event("v", "account.validated", "ACC-1")]))
-    environment = {"PERSISTENCE_MODULE": "ledger.store.sqlite", "SQLITE_DBNAME": str(desk.path)}
-    return Application(env=environment)
+    if is_postgresql(desk.url):
+        environment = {"PERSISTENCE_MODULE": "ledger.store.postgresql", "GREFFE_DB": desk.url}
+    else:
+        environment = {"PERSISTENCE_MODULE": "ledger.store.sqlite", "SQLITE_DBNAME": str(desk.path)}
+    with closing(Application(env=environment)) as application:
+        yield application
 
 
 def test_a_stream_per_subject(desk, application):
@@ -61,18 +68,22 @@ def test_no_stamp_no_commit(application):
 def test_the_log_is_append_only_in_the_database_too(desk, table):
     """UPDATE and DELETE on any table of the log are refused by the database."""
     desk.recorder.record(parse_events([opened(f"ACC-{number}") for number in range(256)]))
-    with sqlite3.connect(desk.path) as connection:
-        for statement in (f"UPDATE {table} SET rowid = rowid" if table != "seen" else "UPDATE seen SET key = key",
-                          f"DELETE FROM {table}"):  # fmt: skip
-            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+    column = next(iter(COLUMNS[table]))
+    statements = [f"UPDATE {table} SET {column} = {column}", f"DELETE FROM {table}"]
+    statements += [f"TRUNCATE {table}"] * is_postgresql(desk.url)
+    with desk.place.behind(desk.url) as connection:
+        for statement in statements:
+            with pytest.raises((sqlite3.IntegrityError, psycopg.IntegrityError), match="append-only"):
                 connection.execute(statement)
 
 
+@only_sqlite
 def test_the_file_is_its_owners(desk):
     """The database is readable by its owner alone."""
     assert stat.S_IMODE(desk.path.stat().st_mode) == 0o600
 
 
+@only_sqlite
 def test_no_personal_value_is_in_the_file(desk):
     """Clear values stand nowhere in the database or its write-ahead log; the vault opens commitments."""
     secret = "very-personal@client.test"
@@ -99,8 +110,7 @@ def test_an_altered_vault_entry_opens_nothing(desk):
     """A ciphertext that was tampered with gives no value rather than a wrong one."""
     desk.recorder.record(parse_events([opened(email="a@client.test")]))
     (fact,) = desk.record.history("ACC-1")
-    with sqlite3.connect(desk.path) as connection:
-        connection.execute("UPDATE sealed SET ciphertext = zeroblob(length(ciphertext))")
+    desk.place.tamper(desk.url, "UPDATE sealed SET ciphertext = zeroblob(length(ciphertext))")
     assert desk.record.unseal([fact.fields["data"]["email"]]) == {}
 
 
@@ -127,8 +137,7 @@ class TestOpening:
     def test_another_format(self, desk):
         """A ledger of another format is refused, never guessed at."""
         desk.recorder.record(parse_events([opened()]))
-        with sqlite3.connect(desk.path) as connection:
-            connection.execute("UPDATE meta SET value = '99' WHERE key = 'format'")
+        desk.place.tamper(desk.url, "UPDATE meta SET value = '99' WHERE key = 'format'")
         with pytest.raises(WrongLedgerError, match="format 99"):
             open_record(desk.url)
 

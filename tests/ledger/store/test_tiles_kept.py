@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 
 import pytest
 
 from ledger.log.merkle import root_of
 from ledger.log.tiles import Tree
 from ledger.store import schema
+from ledger.store.engine import open_connection
 from ledger.store.proof import extend_tiles, read_tile
 
 HASHES = [hashlib.sha256(b"%d" % number).digest() for number in range(1500)]
@@ -20,7 +20,7 @@ HASHES = [hashlib.sha256(b"%d" % number).digest() for number in range(1500)]
 )
 def test_a_commit_that_fills_exactly_a_tile_moves_the_edge(arrivals: tuple[int, ...]) -> None:
     """After every commit the tree has the root of all leaves so far."""
-    connection = sqlite3.connect(":memory:")
+    connection = open_connection("sqlite:///:memory:")
     for statement in schema.STATEMENTS:
         connection.execute(statement)
     size = 0
