@@ -111,7 +111,7 @@ class TestContestation:
         """A new dispute in time after a settlement makes the invoice disputed again."""
         facts = (
             issued(),
-            recorded("invoice.disputed", F1, {}, "2021-06-02T08:00:00Z"),
+            recorded("invoice.disputed", F1, {"amount": "50.00"}, "2021-06-02T08:00:00Z"),
             recorded("invoice.dispute_settled", F1, {"outcome": "upheld"}, "2021-06-03T08:00:00Z"),
             recorded("invoice.disputed", F1, {"amount": "10.00"}, "2021-06-04T08:00:00Z"),
         )

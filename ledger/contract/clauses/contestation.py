@@ -167,8 +167,8 @@ def course_of(contested: Contested, until: datetime) -> Course:
         settled = settled or settlement.outcome != "rejected"
         upheld = money.exact_sum((upheld, granted))
         rejected = money.exact_sum((rejected, disputed, -granted))
-        if rejected >= total:
-            return Course((), upheld, rejected, settled, closed=True)
+        if money.exact_sum((upheld, rejected)) >= total:
+            return Course((), upheld, rejected, settled, closed=rejected >= total)
         waiting = tuple(dispute for dispute in waiting if dispute.stamped_at > settlement.stamped_at)
     return Course(waiting, upheld, rejected, settled, closed=False)
 
@@ -203,7 +203,7 @@ def disputed_amount(contested: Contested, terms: InForce, readings: Readings) ->
 def disputed_of(contested: Contested, terms: InForce, readings: Readings) -> Decimal:
     """The disputed amount under one choice of readings."""
     course = course_of(contested, contestable_until(contested.invoice, terms, readings))
-    left = money.exact_sum((contested.invoice.total, -course.rejected))
+    left = money.exact_sum((contested.invoice.total, -course.upheld, -course.rejected))
     if not course.live:
         return money.NIL
     return money.at_least_cents(left if choice(readings, "R14") > 1 else _sum_of(course.live, left))
