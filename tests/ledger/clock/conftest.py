@@ -20,12 +20,19 @@ ORIGIN = "greffe.test/clock"
 
 
 @pytest.fixture(scope="module")
-def postfix() -> Iterator[PrivatePostfix]:
+def running_postfix() -> Iterator[PrivatePostfix]:
     """A private Postfix, or the reason why there is none."""
     if (reason := why_not()) is not None:
         pytest.skip(reason)
     with private_postfix() as server:
         yield server
+
+
+@pytest.fixture
+def postfix(running_postfix: PrivatePostfix) -> PrivatePostfix:
+    """The private Postfix, without the mail that the test before left in its queue."""
+    running_postfix.forget()
+    return running_postfix
 
 
 class Office:
