@@ -44,8 +44,13 @@ class MailSettings:
         """Whether an address is the provider's own."""
         address = normalised(address)
         domain = address.rpartition("@")[2]
-        own = {normalised(entry) if "@" in entry else entry.lower() for entry in self.provider}
+        own = self.mailboxes | {entry.lower() for entry in self.provider if "@" not in entry}
         return bool(own & {address, domain}) or address == self.acknowledgement_sender
+
+    @property
+    def mailboxes(self) -> frozenset[str]:
+        """The provider's mailboxes that are listed by their whole address: nobody's personal ones."""
+        return frozenset(normalised(entry) for entry in self.provider if "@" in entry)
 
 
 class Intake:
@@ -122,8 +127,7 @@ class Intake:
         data = {
             "from": letter.from_text,
             "senders": list(letter.senders) or None,
-            "mailboxes": [address for address in letter.recipients if self._settings.is_providers(address)]
-            or None,
+            "mailboxes": [to for to in letter.recipients if to in self._settings.mailboxes] or None,
             "to": list(letter.recipients) or None,
             "subject_line": letter.subject_line,
             "message_sha256": hashlib.sha256(raw).hexdigest(),

@@ -63,6 +63,21 @@ def office(open_office):
     return office
 
 
+def test_who_wrote_and_to_which_mailbox(open_office):
+    """Senders are addresses, sealed; of the provider's mailboxes those it lists by name, in clear."""
+    office = open_office(provider=("support@outscale.test", "outscale.test"))
+    office.start_intake()
+    letter = LETTER.replace(b"To: ", b"To: Jean <jean@outscale.test>, ")
+    send(office.mail.intake_address, "client@client.test", letter)
+    wait_until(lambda: office.facts("mail.received"))
+    (mail,) = office.facts("mail.received")
+    assert mail.data.mailboxes == ["support@outscale.test"]
+    (opened,) = office.facts("account.opened")
+    assert mail.data.senders == [opened.data.email]
+    assert b"jean@" not in mail.leaf
+    assert b"client@" not in mail.leaf
+
+
 class TestEmbedded:
     def test_a_mail_with_a_line_that_is_too_long(self, office):
         """A mail that breaks RFC 5321's limit of a line is recorded as it came."""
